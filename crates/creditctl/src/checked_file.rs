@@ -43,7 +43,7 @@ impl CheckedFile {
         source: &SourceOptions,
         item: Arc<CompiledItem>,
         language: Language,
-        surroundings: &mut CommandContext<'_>,
+        command_context: &mut CommandContext<'_>,
     ) -> Result<Self, CommandFailure> {
         let table = InputFile::open(source, language)?;
         let shown = table.path.display().to_string();
@@ -53,7 +53,7 @@ impl CheckedFile {
                 "{shown} 不是UTF-8，已按GB18030读取；如有乱码请用 --encoding 指定",
                 "{shown} is not UTF-8 and is read as GB18030; use --encoding if it comes out garbled"
             );
-            surroundings.print_notice(&text);
+            command_context.print_notice(&text);
         }
         let mut rows = table.rows(language)?;
         let (header, recorder) = match table.kind {
@@ -70,10 +70,10 @@ impl CheckedFile {
             recorder,
             table,
         };
-        checked.missing_columns(language, surroundings);
+        checked.missing_columns(language, command_context);
         checked.scan(language)?;
         if checked.rows == 0 {
-            return Err(CommandFailure::unable(say!(
+            return Err(CommandFailure::cannot_run(say!(
                 language,
                 "文件 {shown} 中没有记录",
                 "{shown} holds no records"
@@ -99,7 +99,7 @@ impl CheckedFile {
                 let said = |at: &&usize| cells.get(**at).is_some_and(|c| !c.trim().is_empty());
                 if let Some(at) = nameless.iter().find(said) {
                     let (column, row) = (at + 1, row.number);
-                    return Err(CommandFailure::unable(say!(
+                    return Err(CommandFailure::cannot_run(say!(
                         language,
                         "第{column}列没有列名，但第{row}行在该列有内容",
                         "column {column} has no name, and row {row} has something in it"
@@ -123,7 +123,7 @@ impl CheckedFile {
     }
 
     /// A column of a field that every record must give: only a notice, for each row will report it, too.
-    fn missing_columns(&self, language: Language, surroundings: &mut CommandContext<'_>) {
+    fn missing_columns(&self, language: Language, command_context: &mut CommandContext<'_>) {
         if self.table.kind == FileFormat::Jsonl {
             return;
         }
@@ -140,7 +140,7 @@ impl CheckedFile {
                 "文件缺少必填字段的列：{missing}",
                 "the file has no column for fields that every record must give: {missing}"
             );
-            surroundings.print_notice(&text);
+            command_context.print_notice(&text);
         }
     }
 
@@ -159,9 +159,12 @@ impl CheckedFile {
                 )
             })
             .collect();
-        let (count, pairs) = (self.duplicates.len(), pairs.join(language.pick("、", ", ")));
+        let (count, pairs) = (
+            self.duplicates.len(),
+            pairs.join(language.choose_text("、", ", ")),
+        );
         let more = if count > MAX_NAMED_PAIRS {
-            language.pick("等", " and others")
+            language.choose_text("等", " and others")
         } else {
             ""
         };
@@ -251,7 +254,7 @@ fn header(
     language: Language,
 ) -> Result<(Vec<FileRow>, RecordBuilder), CommandFailure> {
     let Some(first) = rows.next_row()? else {
-        return Err(CommandFailure::unable(say!(
+        return Err(CommandFailure::cannot_run(say!(
             language,
             "文件 {shown} 是空的",
             "{shown} is empty"
@@ -263,9 +266,9 @@ fn header(
     };
     let layout = ColumnLayout::from_header(item, &cells(&first), &source.keys).map_err(|faults| {
         let faults: Vec<String> = faults.iter().map(|f| f.text(language)).collect();
-        let faults = faults.join(language.pick("；", "; "));
+        let faults = faults.join(language.choose_text("；", "; "));
         let (code, version) = (&item.code, item.version);
-        CommandFailure::unable(say!(
+        CommandFailure::cannot_run(say!(
             language,
             "文件 {shown} 的列名与目录事项 {code} v{version} 不符，未发送任何内容：{faults}",
             "the columns of {shown} do not fit item {code} v{version}, nothing was sent: {faults}"
@@ -279,7 +282,7 @@ fn header(
         }
     }
     let recorder = RecordBuilder::table(item, layout, &source.keys).map_err(|NoSuchKey(key)| {
-        CommandFailure::unable(say!(
+        CommandFailure::cannot_run(say!(
             language,
             "文件 {shown} 中没有作为记录主键的列“{key}”，请用 --key 指定",
             "{shown} has no column \"{key}\" for the record's key: name one with --key"

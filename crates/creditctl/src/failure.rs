@@ -53,14 +53,14 @@ impl CommandFailure {
     }
 
     /// A command line or file that cannot be used.
-    pub fn unable(text: impl Into<String>) -> Self {
+    pub fn cannot_run(text: impl Into<String>) -> Self {
         Self::with_exit(Exit::Unable, text)
     }
 
     /// A file that could not be read.
-    pub fn reading(language: Language, path: &Path, error: &dyn fmt::Display) -> Self {
+    pub fn cannot_read(language: Language, path: &Path, error: &dyn fmt::Display) -> Self {
         let path = path.display();
-        Self::unable(say!(
+        Self::cannot_run(say!(
             language,
             "读取文件 {path} 失败：{error}",
             "reading {path}: {error}"
@@ -68,9 +68,9 @@ impl CommandFailure {
     }
 
     /// A file that could not be written.
-    pub fn writing(language: Language, path: &Path, error: &dyn fmt::Display) -> Self {
+    pub fn cannot_write(language: Language, path: &Path, error: &dyn fmt::Display) -> Self {
         let path = path.display();
-        Self::unable(say!(
+        Self::cannot_run(say!(
             language,
             "写入文件 {path} 失败：{error}",
             "writing {path}: {error}"

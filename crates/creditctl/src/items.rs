@@ -31,7 +31,7 @@ pub fn find_item(
         None => standard_item(&source.item, wanted, today, language)?,
     };
     let compiled = CompiledItem::new(Arc::new(item)).map_err(|error| {
-        CommandFailure::unable(say!(
+        CommandFailure::cannot_run(say!(
             language,
             "目录事项定义不可用：{error}",
             "the item's definition cannot be used: {error}"
@@ -47,7 +47,7 @@ fn from_file(
 ) -> Result<ItemVersion, CommandFailure> {
     let path = source.item_file.clone().unwrap_or_default();
     let text =
-        fs::read_to_string(&path).map_err(|e| CommandFailure::reading(language, &path, &e))?;
+        fs::read_to_string(&path).map_err(|e| CommandFailure::cannot_read(language, &path, &e))?;
     let json = text.trim_start().starts_with('{');
     let read = if json {
         ItemVersion::from_json(&text)
@@ -56,7 +56,7 @@ fn from_file(
     };
     let shown = path.display();
     let item = read.map_err(|error| {
-        CommandFailure::unable(say!(
+        CommandFailure::cannot_run(say!(
             language,
             "{shown} 不是可用的目录事项定义：{error}",
             "{shown} is no usable definition of an item: {error}"
@@ -66,7 +66,7 @@ fn from_file(
     if *code != source.item || wanted.is_some_and(|wanted| wanted != version) {
         let asked = &source.item;
         let number = wanted.map_or_else(String::new, |wanted| format!(" v{wanted}"));
-        return Err(CommandFailure::unable(say!(
+        return Err(CommandFailure::cannot_run(say!(
             language,
             "{shown} 是目录事项 {code} v{version} 的定义，需要的是 {asked}{number}",
             "{shown} defines item {code} v{version}, and {asked}{number} is needed"
@@ -81,7 +81,7 @@ fn standard_item(
     today: Date,
     language: Language,
 ) -> Result<ItemVersion, CommandFailure> {
-    let items = standard_items().map_err(|error| CommandFailure::unable(error.to_string()))?;
+    let items = standard_items().map_err(|error| CommandFailure::cannot_run(error.to_string()))?;
     let mut known: Vec<String> = Vec::new();
     let mut found: Option<ItemVersion> = None;
     for item in items {
@@ -99,7 +99,7 @@ fn standard_item(
     found.ok_or_else(|| {
         let known = known.join(", ");
         let version = wanted.map_or_else(String::new, |wanted| format!(" v{wanted}"));
-        CommandFailure::unable(say!(
+        CommandFailure::cannot_run(say!(
             language,
             "本程序没有目录事项 {code}{version} 的定义，请用 --item-file 给出；自带的事项有：{known}",
             "this program has no definition of item {code}{version}: give it with --item-file; it carries {known}"

@@ -49,7 +49,7 @@ impl Language {
     }
 
     /// One of two fixed texts.
-    pub fn pick(self, zh: &'static str, en: &'static str) -> &'static str {
+    pub fn choose_text(self, zh: &'static str, en: &'static str) -> &'static str {
         match self {
             Self::Zh => zh,
             Self::En => en,
@@ -85,7 +85,7 @@ impl Language {
             ),
             IdentifiedKind::Unknown => ("无法识别的代码", "unknown code"),
         };
-        self.pick(zh, en)
+        self.choose_text(zh, en)
     }
 
     /// What a failed rule means.
@@ -107,7 +107,7 @@ impl Language {
             ),
             IdRule::PersonalNumber => ("是个人证件号码", "a person's number"),
         };
-        self.pick(zh, en)
+        self.choose_text(zh, en)
     }
 
     /// What a warning means.
@@ -126,12 +126,12 @@ impl Language {
                 "cut off by a spreadsheet: format the cells as text and export again",
             ),
         };
-        self.pick(zh, en)
+        self.choose_text(zh, en)
     }
 
     /// Bytes that are no UTF-8.
     pub fn not_utf8(self) -> &'static str {
-        self.pick(
+        self.choose_text(
             "不是UTF-8编码，请另存为UTF-8",
             "not UTF-8: save the file as UTF-8",
         )
@@ -139,7 +139,7 @@ impl Language {
 
     /// A line that is longer than any code.
     pub fn too_long(self) -> &'static str {
-        self.pick(
+        self.choose_text(
             "这一行过长，只显示开头",
             "the line is too long, only its beginning is shown",
         )
@@ -163,7 +163,7 @@ impl Language {
 
     /// The prompt of a terminal when input is waited for.
     pub fn waiting(self) -> &'static str {
-        self.pick(
+        self.choose_text(
             "请输入代码，每行一个，按 Ctrl-D 结束",
             "type codes, one a line; Ctrl-D ends",
         )

@@ -61,7 +61,7 @@ pub struct CommandContext<'a> {
 
 impl fmt::Debug for CommandContext<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Surroundings")
+        f.debug_struct("CommandContext")
             .field("interactive", &self.interactive)
             .field("now", &self.now)
             .finish_non_exhaustive()
@@ -83,7 +83,7 @@ impl CommandContext<'_> {
 /// Runs one command line (the program's name first).
 pub fn run(
     arguments: impl IntoIterator<Item = OsString>,
-    surroundings: &mut CommandContext<'_>,
+    command_context: &mut CommandContext<'_>,
 ) -> Exit {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let language = Language::asked_for(&arguments);
@@ -92,25 +92,37 @@ pub fn run(
         .and_then(|matches| CommandLine::from_arg_matches(&matches));
     let CommandLine { task, json, .. } = match parsed {
         Ok(arguments) => arguments,
-        Err(refused) => return print_usage(&refused, surroundings),
+        Err(refused) => return print_usage(&refused, command_context),
     };
-    let voice = commands::OutputStyle { language, json };
+    let output_style = commands::OutputStyle { language, json };
     let done = match task {
-        CreditctlCommand::Identify(task) => commands::identify::run(&task, language, surroundings),
-        CreditctlCommand::Submit(task) => commands::submit::run(&task, voice, surroundings),
-        CreditctlCommand::Lint(task) => commands::lint::run(&task, voice, surroundings),
-        CreditctlCommand::Feedback(task) => commands::feedback::run(&task, voice, surroundings),
-        CreditctlCommand::Status(task) => commands::status::run_status(&task, voice, surroundings),
+        CreditctlCommand::Identify(task) => {
+            commands::identify::run(&task, language, command_context)
+        }
+        CreditctlCommand::Submit(task) => {
+            commands::submit::run(&task, output_style, command_context)
+        }
+        CreditctlCommand::Lint(task) => commands::lint::run(&task, output_style, command_context),
+        CreditctlCommand::Feedback(task) => {
+            commands::feedback::run(&task, output_style, command_context)
+        }
+        CreditctlCommand::Status(task) => {
+            commands::status::run_status(&task, output_style, command_context)
+        }
         CreditctlCommand::Receipt(task) => {
-            commands::status::run_receipt(&task, voice, surroundings)
+            commands::status::run_receipt(&task, output_style, command_context)
         }
-        CreditctlCommand::Revoke(task) => commands::revoke::run_revoke(&task, voice, surroundings),
+        CreditctlCommand::Revoke(task) => {
+            commands::revoke::run_revoke(&task, output_style, command_context)
+        }
         CreditctlCommand::Withdraw(task) => {
-            commands::revoke::run_withdraw(&task, voice, surroundings)
+            commands::revoke::run_withdraw(&task, output_style, command_context)
         }
-        CreditctlCommand::Nil(task) => commands::nil::run(&task, voice, surroundings),
-        CreditctlCommand::Confirm(task) => commands::confirm::run(&task, voice, surroundings),
-        CreditctlCommand::Completions(task) => commands::completions::run(&task, surroundings),
+        CreditctlCommand::Nil(task) => commands::nil::run(&task, output_style, command_context),
+        CreditctlCommand::Confirm(task) => {
+            commands::confirm::run(&task, output_style, command_context)
+        }
+        CreditctlCommand::Completions(task) => commands::completions::run(&task, command_context),
     };
     match done {
         Ok(exit) => exit,
@@ -120,23 +132,23 @@ pub fn run(
         Err(failure) => {
             if let (true, CommandFailure::Message(message)) = (json, &failure) {
                 // A script reads the output; if that is closed, the exit code still reports the failure.
-                let _ = report::write_error_line(surroundings.output, message);
+                let _ = report::write_error_line(command_context.output, message);
             }
             let said = language.failure(&failure);
             // If standard error is closed as well, the exit code still reports the failure.
-            let _ = writeln!(surroundings.errors, "creditctl: {said}");
+            let _ = writeln!(command_context.errors, "creditctl: {said}");
             failure.exit()
         }
     }
 }
 
 /// Help and version go to the output, a wrong command line to the errors.
-fn print_usage(refused: &clap::Error, surroundings: &mut CommandContext<'_>) -> Exit {
+fn print_usage(refused: &clap::Error, command_context: &mut CommandContext<'_>) -> Exit {
     let text = refused.render();
     let stream = if refused.use_stderr() {
-        &mut surroundings.errors
+        &mut command_context.errors
     } else {
-        &mut surroundings.output
+        &mut command_context.output
     };
     // A failure to write this cannot be reported anywhere.
     let _ = write!(stream, "{text}").and_then(|()| stream.flush());

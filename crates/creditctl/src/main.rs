@@ -11,7 +11,7 @@ fn main() -> ExitCode {
     let stdin = io::stdin();
     let stderr = io::stderr();
     let watched = stderr.is_terminal();
-    let mut surroundings = CommandContext {
+    let mut command_context = CommandContext {
         interactive: stdin.is_terminal(),
         input: &mut stdin.lock(),
         output: &mut io::stdout().lock(),
@@ -21,5 +21,5 @@ fn main() -> ExitCode {
         environment: &|name| std::env::var(name).ok(),
         terminal: watched.then_some(&ProgressDrawTarget::stderr as &dyn Fn() -> ProgressDrawTarget),
     };
-    run(std::env::args_os(), &mut surroundings).into()
+    run(std::env::args_os(), &mut command_context).into()
 }

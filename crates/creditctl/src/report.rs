@@ -110,7 +110,7 @@ pub struct FileSummary {
 /// Collects the outcomes of the rows.
 pub struct FileReport<'a> {
     checked: &'a CheckedFile,
-    voice: OutputStyle,
+    output_style: OutputStyle,
     output: BufWriter<&'a mut dyn Write>,
     chosen: Option<PathBuf>,
     errors: Option<ErrorFile>,
@@ -121,7 +121,7 @@ pub struct FileReport<'a> {
 
 impl std::fmt::Debug for FileReport<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Report")
+        f.debug_struct("FileReport")
             .field("summary", &self.summary)
             .finish_non_exhaustive()
     }
@@ -132,7 +132,7 @@ impl<'a> FileReport<'a> {
     pub fn new(
         checked: &'a CheckedFile,
         chosen: Option<PathBuf>,
-        voice: OutputStyle,
+        output_style: OutputStyle,
         output: &'a mut dyn Write,
     ) -> Self {
         Self {
@@ -147,7 +147,7 @@ impl<'a> FileReport<'a> {
             failed: 0,
             duplicates_fail: true,
             checked,
-            voice,
+            output_style,
             chosen,
         }
     }
@@ -169,18 +169,18 @@ impl<'a> FileReport<'a> {
         outcome: &RowOutcome,
     ) -> Result<(), CommandFailure> {
         self.count(outcome);
-        if self.voice.json {
+        if self.output_style.json {
             write_json_line(&mut self.output, outcome)?;
         }
         if !outcome.has_failed() {
             return Ok(());
         }
         self.failed += 1;
-        if !self.voice.json && self.failed <= MAX_PRINTED_ROWS {
-            let text = row_text(outcome, self.voice.language);
+        if !self.output_style.json && self.failed <= MAX_PRINTED_ROWS {
+            let text = row_text(outcome, self.output_style.language);
             writeln!(self.output, "{text}").map_err(CommandFailure::Write)?;
         }
-        let language = self.voice.language;
+        let language = self.output_style.language;
         let errors = match &mut self.errors {
             Some(errors) => errors,
             none => none.insert(ErrorFile::begin(
@@ -258,10 +258,10 @@ impl<'a> FileReport<'a> {
             Exit::Good
         };
         self.summary.exit = exit.code();
-        if self.voice.json {
+        if self.output_style.json {
             write_json_line(&mut self.output, &self.summary)?;
         } else {
-            let text = summary_text(&self.summary, self.failed, self.voice.language);
+            let text = summary_text(&self.summary, self.failed, self.output_style.language);
             write!(self.output, "{text}").map_err(CommandFailure::Write)?;
         }
         self.output.flush().map_err(CommandFailure::Write)?;
@@ -409,7 +409,7 @@ fn summary_text(sums: &FileSummary, failed: u64, language: Language) -> String {
         ));
     }
     if sums.pending > 0 {
-        text.push_str(language.pick(
+        text.push_str(language.choose_text(
             "尚无结论的记录已安全接收；稍后再次运行同一命令即可取得结论\n",
             "records without a verdict are safely received; the same command fetches it later\n",
         ));

@@ -145,7 +145,7 @@ pub fn outcome_name(outcome: Outcome) -> &'static str {
 }
 
 /// Name of a standing.
-pub fn standing_name(standing: Standing) -> &'static str {
+pub fn status_name(standing: Standing) -> &'static str {
     match standing {
         Standing::Current => "current",
         Standing::Superseded => "superseded",

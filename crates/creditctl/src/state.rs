@@ -113,7 +113,7 @@ impl UploadState {
     pub fn open(input: &Path, run: &UploadRun, language: Language) -> Result<Self, CommandFailure> {
         let path = state_path(input);
         let failed =
-            |error: &dyn std::fmt::Display| CommandFailure::writing(language, &path, error);
+            |error: &dyn std::fmt::Display| CommandFailure::cannot_write(language, &path, error);
         let mut file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -125,7 +125,7 @@ impl UploadState {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let shown = input.display();
-                return Err(CommandFailure::unable(say!(
+                return Err(CommandFailure::cannot_run(say!(
                     language,
                     "另一个 creditctl 正在报送文件 {shown}",
                     "another creditctl is at work on {shown}"
@@ -187,7 +187,7 @@ impl UploadState {
             self.write_line(&entry)?;
         }
         let done = self.file.flush();
-        done.map_err(|error| CommandFailure::writing(self.language, &self.path, &error))
+        done.map_err(|error| CommandFailure::cannot_write(self.language, &self.path, &error))
     }
 
     /// Nothing is left to do.
@@ -202,14 +202,15 @@ impl UploadState {
             ..
         } = self;
         drop(file.into_parts());
-        fs::remove_file(&path).map_err(|error| CommandFailure::writing(language, &path, &error))
+        fs::remove_file(&path)
+            .map_err(|error| CommandFailure::cannot_write(language, &path, &error))
     }
 
     fn write_line(&mut self, entry: &impl Serialize) -> Result<(), CommandFailure> {
         let done = serde_json::to_writer(&mut self.file, entry)
             .map_err(std::io::Error::from)
             .and_then(|()| self.file.write_all(b"\n"));
-        done.map_err(|error| CommandFailure::writing(self.language, &self.path, &error))
+        done.map_err(|error| CommandFailure::cannot_write(self.language, &self.path, &error))
     }
 }
 

@@ -281,7 +281,7 @@ impl ConsumerWorker {
                 }
             }
         }
-        self.bus.reached(FaultPoint::HandledCommitted);
+        self.bus.hit_fault_point(FaultPoint::HandledCommitted);
         self.metrics
             .handled(self.subscription.consumer, events.len());
         let acknowledged = join_all(chunk.iter().map(|taken| taken.message.ack())).await;
@@ -323,7 +323,7 @@ impl ConsumerWorker {
                 .await
                 .map_err(BatchFailure::from_database)?;
         }
-        self.bus.reached(FaultPoint::Handled);
+        self.bus.hit_fault_point(FaultPoint::Handled);
         tx.commit().await.map_err(BatchFailure::from_database)?;
         if let Some(relay) = &self.relay {
             relay.wake();

@@ -187,7 +187,7 @@ impl Bus {
     }
 
     /// Tells a test that a named point is reached.
-    pub fn reached(&self, point: FaultPoint) {
+    pub fn hit_fault_point(&self, point: FaultPoint) {
         self.faults.reached(point);
     }
 

@@ -185,7 +185,7 @@ impl RelayWorker {
         };
         self.report(Some(first.event.occurred_at));
         self.publish(&cursor, &rows).await?;
-        self.bus.reached(FaultPoint::Published);
+        self.bus.hit_fault_point(FaultPoint::Published);
         outbox::advance_cursor(conn, &cursor, last).await?;
         self.metrics.published(self.service, rows.len());
         Ok(rows.len())

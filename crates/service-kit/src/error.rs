@@ -51,7 +51,7 @@ impl Refusal {
 
     /// The same with one more field that is wrong: a caller that corrects its request needs all of them at once.
     #[must_use]
-    pub fn and(mut self, field: impl Into<String>, message: impl Into<String>) -> Self {
+    pub fn with_field(mut self, field: impl Into<String>, message: impl Into<String>) -> Self {
         let (field, message) = (field.into(), message.into());
         let said: usize = self.others.iter().map(|(f, m)| f.len() + m.len()).sum();
         if self.message.len() + said + field.len() + message.len() < MOST_MESSAGE_BYTES {
@@ -182,8 +182,8 @@ mod tests {
 
     #[test]
     fn several_fields_are_told_at_once_and_fit_into_the_headers() {
-        let two =
-            Refusal::new(Reason::RequestIncomplete, "a", "a rule", "缺少甲").and("b", "缺少乙");
+        let two = Refusal::new(Reason::RequestIncomplete, "a", "a rule", "缺少甲")
+            .with_field("b", "缺少乙");
         let status = two.to_status();
         assert_eq!(status.message(), "REQUEST_INCOMPLETE: a: 缺少甲；b: 缺少乙");
         let details = status.get_error_details();
@@ -192,7 +192,7 @@ mod tests {
         let long = "长".repeat(5_000);
         let mut huge = Refusal::new(Reason::ItemUnknown, &long, "a rule", &long);
         for _ in 0..100 {
-            huge = huge.and("field", &long).and("field", "短");
+            huge = huge.with_field("field", &long).with_field("field", "短");
         }
         let status = huge.to_status();
         // As tonic writes them: the message in percent code, the details in base64.

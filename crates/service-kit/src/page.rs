@@ -91,7 +91,7 @@ impl<K: PageKey> Page<K> {
     }
 
     /// Cuts what was read to the page, and the token of the next one; empty at the end.
-    pub fn cut<R>(&self, rows: &mut Vec<R>, key: impl Fn(&R) -> K) -> String {
+    pub fn truncate_rows<R>(&self, rows: &mut Vec<R>, key: impl Fn(&R) -> K) -> String {
         // Fits: sizes of pages are small.
         let size = self.size as usize;
         if rows.len() <= size {
@@ -180,13 +180,13 @@ mod tests {
         assert!(page.is_first());
         assert_eq!(page.limit(), 3);
         let mut rows = vec![1, 2, 3];
-        let token = page.cut(&mut rows, |number| NumberKey { number: *number });
+        let token = page.truncate_rows(&mut rows, |number| NumberKey { number: *number });
         assert_eq!(rows, [1, 2]);
         let next = Page::<NumberKey>::from_request(SIZES, 2, &token).unwrap();
         assert_eq!(next.after, NumberKey { number: 2 });
         assert!(!next.is_first());
         assert_eq!(
-            page.cut(&mut rows, |number| NumberKey { number: *number }),
+            page.truncate_rows(&mut rows, |number| NumberKey { number: *number }),
             ""
         );
     }

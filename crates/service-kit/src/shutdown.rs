@@ -60,7 +60,7 @@ impl Shutdown {
     }
 
     /// Asks everything to stop. Safe to call twice.
-    pub fn request(&self) {
+    pub fn request_stop(&self) {
         self.token.cancel();
     }
 
@@ -103,7 +103,7 @@ impl Shutdown {
             if let Ok(mut failure) = this.failure.lock() {
                 failure.get_or_insert(format!("{name}: {why}"));
             }
-            this.request();
+            this.request_stop();
         });
     }
 
@@ -167,7 +167,7 @@ mod tests {
             inner.wait_requested().await;
             Ok::<_, String>(())
         });
-        shutdown.request();
+        shutdown.request_stop();
         assert_eq!(shutdown.wait_finished(Duration::from_secs(5)).await, Ok(()));
     }
 }

@@ -98,7 +98,7 @@ pub fn working_day_calendar(calendar_file: &str) -> Result<Calendar, StartError>
 }
 
 /// Serves `routes` until the process stops, as the essential task `name`.
-pub fn serve_grpc(
+pub fn spawn_grpc_server(
     name: &'static str,
     listener: TcpListener,
     routes: Routes,

@@ -6,11 +6,11 @@ use time::{Duration, OffsetDateTime};
 
 /// A clock that is constant until it is turned; clones are the same clock.
 #[derive(Debug, Clone)]
-pub struct TurnableClock {
+pub struct ManualClock {
     now: Arc<Mutex<OffsetDateTime>>,
 }
 
-impl TurnableClock {
+impl ManualClock {
     /// A clock that shows `now`.
     pub fn at(now: OffsetDateTime) -> Self {
         Self {
@@ -29,7 +29,7 @@ impl TurnableClock {
     }
 }
 
-impl Clock for TurnableClock {
+impl Clock for ManualClock {
     fn now(&self) -> OffsetDateTime {
         *self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -42,7 +42,7 @@ mod tests {
 
     #[test]
     fn stands_still_and_is_turned_for_all_who_hold_it() {
-        let clock = TurnableClock::at(datetime!(2026-03-31 16:00 UTC));
+        let clock = ManualClock::at(datetime!(2026-03-31 16:00 UTC));
         let held: Arc<dyn Clock> = Arc::new(clock.clone());
         assert_eq!(held.now(), datetime!(2026-03-31 16:00 UTC));
         clock.advance(Duration::days(1));

@@ -5,7 +5,7 @@
 //! * [`service`]: calls to a service under test, its refusals and its events.
 //! * [`TestDb`]: an own database per test, made from a prepared template in milliseconds.
 //! * [`private_postgres`], [`private_nats`]: own servers of one test, to kill and to start again.
-//! * [`clock::TurnableClock`]: time that is constant until the test turns it.
+//! * [`clock::ManualClock`]: time that is constant until the test sets it.
 //! * [`records`]: realistic records from a seed, each knowing its verdict.
 //! * [`proxy::TcpProxy`]: a network to cut, to stall and to slow down.
 //! * [`TestResult`]: what a test returns, so that its own error is what is shown.

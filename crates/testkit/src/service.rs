@@ -70,7 +70,7 @@ impl TestBed {
 
     /// Starts a consumer that keeps what comes on a subscription of this test bed; its inbox is in the schema of
     /// `pool`.
-    pub fn collect<M>(&self, subscription: &Subscription, pool: &Pool) -> EventCollector<M>
+    pub fn start_collector<M>(&self, subscription: &Subscription, pool: &Pool) -> EventCollector<M>
     where
         M: prost::Message + prost::Name + Clone + Default + 'static,
     {

@@ -21,7 +21,7 @@ use sqlx::{PgPool, migrate::Migrator};
 use time::{OffsetDateTime, macros::datetime};
 use vault::Keyring;
 
-use crate::{TestDb, TestServers, clock::TurnableClock, eventually, test_servers};
+use crate::{TestDb, TestServers, clock::ManualClock, eventually, test_servers};
 
 /// Password of every role in test databases; the servers listen on 127.0.0.1 only.
 const PASSWORD: &str = "for-tests-only";
@@ -35,7 +35,7 @@ pub struct TestBed {
     /// What the service is started with; its clock is [`TestBed::clock`].
     pub context: ServiceContext,
     /// The clock of the service; shows 2026-11-20 10:00 in Changsha at first.
-    pub clock: TurnableClock,
+    pub clock: ManualClock,
     /// The bus under a namespace of this test bed.
     pub bus: Bus,
     /// How the bus was connected, for a test that connects once more.
@@ -153,7 +153,7 @@ impl TestBed {
         let db = TestDb::on_server(&servers.database_url, &key, prepare).await?;
         let owner_pool = db.pool().await?;
 
-        let clock = TurnableClock::at(datetime!(2026-11-20 10:00 +8));
+        let clock = ManualClock::at(datetime!(2026-11-20 10:00 +8));
         let issuer = DevelopmentIssuer::generate("https://id.test", "credit");
         let context = ServiceContext {
             clock: Arc::new(clock.clone()),
@@ -283,7 +283,9 @@ impl TestBed {
     }
 
     /// The events of a type that the service has emitted, in order.
-    pub async fn emitted<M: prost::Message + prost::Name + Default>(&self) -> Result<Vec<M>> {
+    pub async fn emitted_events<M: prost::Message + prost::Name + Default>(
+        &self,
+    ) -> Result<Vec<M>> {
         let pool = self.schema_pool().await?;
         let rows: Vec<Vec<u8>> = sqlx::query_scalar(
             "select payload from outbox where event_type = $1 order by xid, seq",
@@ -349,7 +351,7 @@ impl TestBed {
         if !parked.is_empty() {
             bail!("dead letters are left: {parked:?}");
         }
-        self.context.shutdown.request();
+        self.context.shutdown.request_stop();
         let ended = self.context.shutdown.wait_finished(WAIT_TIMEOUT).await;
         ended.map_err(anyhow::Error::msg)?;
         // Acknowledgements come by another connection than this query.
@@ -382,7 +384,7 @@ async fn nats_client(url: &str) -> Result<async_nats::Client> {
 
 impl Drop for TestBed {
     fn drop(&mut self) {
-        self.context.shutdown.request();
+        self.context.shutdown.request_stop();
         if self.db.is_some() && !std::thread::panicking() {
             panic!("a bed was dropped without finish(): unprocessed work would go unseen");
         }

@@ -11,7 +11,7 @@ use crate::{Keyring, sha256};
 pub type KeyedHash = [u8; 32];
 
 /// A provider's own key of a record of an item.
-pub fn record_key(
+pub fn hash_record_key(
     keyring: &Keyring,
     provider: &ProviderCode,
     item: &ItemCode,
@@ -23,23 +23,23 @@ pub fn record_key(
 }
 
 /// A provider's submission id.
-pub fn submission_id(keyring: &Keyring, provider: &ProviderCode, id: &str) -> KeyedHash {
+pub fn hash_submission_id(keyring: &Keyring, provider: &ProviderCode, id: &str) -> KeyedHash {
     keyring.blind_index("submission-id", &format!("{provider}/{id}"))
 }
 
 /// A provider's id of a full reload.
-pub fn reload_id(keyring: &Keyring, provider: &ProviderCode, id: &str) -> KeyedHash {
+pub fn hash_reload_id(keyring: &Keyring, provider: &ProviderCode, id: &str) -> KeyedHash {
     keyring.blind_index("reload-id", &format!("{provider}/{id}"))
 }
 
 /// A natural person, as subject of records, as reader of its own and as applicant.
-pub fn person_document(keyring: &Keyring, document: &PersonDocument) -> KeyedHash {
+pub fn hash_person_document(keyring: &Keyring, document: &PersonDocument) -> KeyedHash {
     keyring.blind_index("person-document", &document_text(document))
 }
 
 /// One decision, by its natural key (parts joined by U+001F, as crate credit-record makes it) and the document of the
 /// person that it is about. A registration is the same only within the register of one provider: `register`.
-pub fn decision_identity(
+pub fn hash_decision_identity(
     keyring: &Keyring,
     item: &ItemCode,
     register: Option<&ProviderCode>,
@@ -59,7 +59,7 @@ fn document_text(document: &PersonDocument) -> String {
 
 /// The series of an organ's document numbers: the number without its running part, of one item and provider. Supervision
 /// finds gaps in a series by it, and nobody reads the number.
-pub fn document_series(
+pub fn hash_document_series(
     keyring: &Keyring,
     provider: &ProviderCode,
     item: &ItemCode,
@@ -69,12 +69,12 @@ pub fn document_series(
 }
 
 /// An organisation as applicant of an objection.
-pub fn applicant_organisation(keyring: &Keyring, credit_code: &str) -> KeyedHash {
+pub fn hash_applicant_organisation(keyring: &Keyring, credit_code: &str) -> KeyedHash {
     keyring.blind_index("objection-organisation", credit_code)
 }
 
 /// An applicant's own id of its application.
-pub fn objection_request(keyring: &Keyring, request_id: &str) -> KeyedHash {
+pub fn hash_objection_request(keyring: &Keyring, request_id: &str) -> KeyedHash {
     keyring.blind_index("objection-request", request_id)
 }
 
@@ -97,7 +97,7 @@ impl std::fmt::Debug for EvidenceContent<'_> {
 }
 
 /// The whole content of an application: two under one request id are the same only if all of it is.
-pub fn application_content<'a>(
+pub fn hash_application_content<'a>(
     keyring: &Keyring,
     version: VersionId,
     provider: &ProviderCode,
@@ -121,7 +121,7 @@ pub fn application_content<'a>(
 }
 
 /// Signs a position in the feed of a provider's feedback: a transaction and a change within it.
-pub fn feedback_cursor(
+pub fn sign_feedback_cursor(
     keyring: &Keyring,
     provider: &ProviderCode,
     transaction: u64,
@@ -132,7 +132,7 @@ pub fn feedback_cursor(
 }
 
 /// Signs how far a provider's stream has answers.
-pub fn resume_token(keyring: &Keyring, provider_code: &str, position: u64) -> KeyedHash {
+pub fn sign_resume_token(keyring: &Keyring, provider_code: &str, position: u64) -> KeyedHash {
     keyring.blind_index("resume-token", &format!("{position}/{provider_code}"))
 }
 
@@ -152,21 +152,21 @@ mod tests {
         let person = PersonDocument::new("身份证", "11010519491231002X", date!(2026 - 01 - 01));
         let text = "11430100006123458R/x";
         let hashes = [
-            *record_key(&keyring, &provider, &item, "x").as_bytes(),
-            submission_id(&keyring, &provider, "x"),
-            reload_id(&keyring, &provider, "x"),
-            person_document(&keyring, &person),
-            decision_identity(&keyring, &item, Some(&provider), "x", None),
-            document_series(&keyring, &provider, &item, "x"),
-            applicant_organisation(&keyring, text),
-            objection_request(&keyring, text),
-            application_content(&keyring, VersionId::generate(), &provider, "x", []),
-            feedback_cursor(&keyring, &provider, 7, 7),
-            resume_token(&keyring, "x", 7),
+            *hash_record_key(&keyring, &provider, &item, "x").as_bytes(),
+            hash_submission_id(&keyring, &provider, "x"),
+            hash_reload_id(&keyring, &provider, "x"),
+            hash_person_document(&keyring, &person),
+            hash_decision_identity(&keyring, &item, Some(&provider), "x", None),
+            hash_document_series(&keyring, &provider, &item, "x"),
+            hash_applicant_organisation(&keyring, text),
+            hash_objection_request(&keyring, text),
+            hash_application_content(&keyring, VersionId::generate(), &provider, "x", []),
+            sign_feedback_cursor(&keyring, &provider, 7, 7),
+            sign_resume_token(&keyring, "x", 7),
         ];
         let different: HashSet<_> = hashes.iter().collect();
         assert_eq!(different.len(), hashes.len());
-        assert_eq!(submission_id(&keyring, &provider, "x"), hashes[1]);
+        assert_eq!(hash_submission_id(&keyring, &provider, "x"), hashes[1]);
     }
 
     /// Rows and cursors hold these hashes for years: what goes into one never changes.
@@ -184,15 +184,16 @@ mod tests {
                 "xzcf\u{1F}11430100006123458R\u{1F}12号\u{1F}机关\u{1F}身份证:11010519491231002X",
             ),
         ] {
-            let identity = decision_identity(&keyring, &item, register, "12号\u{1F}机关", person);
+            let identity =
+                hash_decision_identity(&keyring, &item, register, "12号\u{1F}机关", person);
             assert_eq!(identity, keyring.blind_index("record-identity", text));
         }
         assert_eq!(
-            person_document(&keyring, &person),
+            hash_person_document(&keyring, &person),
             keyring.blind_index("person-document", "身份证:11010519491231002X")
         );
         assert_eq!(
-            feedback_cursor(&keyring, &provider, 255, 1),
+            sign_feedback_cursor(&keyring, &provider, 255, 1),
             keyring.blind_index(
                 "feedback-cursor",
                 "11430100006123458R/00000000000000ff0000000000000001"
@@ -212,7 +213,7 @@ mod tests {
         };
         let of = |statement, evidence: &[EvidenceContent<'_>]| {
             let evidence = evidence.iter().copied();
-            application_content(&keyring, version, &provider, statement, evidence)
+            hash_application_content(&keyring, version, &provider, statement, evidence)
         };
         let known = of("不是本单位", &[piece("a.png")]);
         let parts: [&[u8]; 5] = [
@@ -239,7 +240,7 @@ mod tests {
         let keyring = Keyring::parse(&Keyring::generate()).unwrap();
         let hash = |kind, number| {
             let document = PersonDocument::new(kind, number, date!(2026 - 01 - 01));
-            person_document(&keyring, &document)
+            hash_person_document(&keyring, &document)
         };
         let known = hash("身份证", "11010519491231002X");
         assert_eq!(hash("身份证", "110105491231002"), known);
@@ -247,6 +248,6 @@ mod tests {
         assert_ne!(hash("护照号", "11010519491231002X"), known);
         let other = Keyring::parse(&Keyring::generate()).unwrap();
         let document = PersonDocument::new("身份证", "110105491231002", date!(2026 - 01 - 01));
-        assert_ne!(person_document(&other, &document), known);
+        assert_ne!(hash_person_document(&other, &document), known);
     }
 }

@@ -112,7 +112,7 @@ fn rotation_seals_under_the_new_master_and_opens_both() {
     assert_eq!(new.sealed_under(&after), Some(new.active_master()));
     assert_eq!(new.sealed_under(b"plain text"), None);
     // Lookups survive the rotation of a master.
-    let hash = |keyring: &Keyring| keyed_hash::objection_request(keyring, "v");
+    let hash = |keyring: &Keyring| keyed_hash::hash_objection_request(keyring, "v");
     assert_eq!(hash(&old), hash(&new));
     assert_eq!(new.blind_key(), "b1");
 }
@@ -128,19 +128,19 @@ fn hashes_of_another_implementation_are_found() {
     let hashes = [
         (
             "record_key",
-            *keyed_hash::record_key(&keyring, &provider, &item, "K-1").as_bytes(),
+            *keyed_hash::hash_record_key(&keyring, &provider, &item, "K-1").as_bytes(),
         ),
         (
             "submission_id",
-            keyed_hash::submission_id(&keyring, &provider, "S-1"),
+            keyed_hash::hash_submission_id(&keyring, &provider, "S-1"),
         ),
         (
             "reload_id",
-            keyed_hash::reload_id(&keyring, &provider, "R-1"),
+            keyed_hash::hash_reload_id(&keyring, &provider, "R-1"),
         ),
         (
             "person_document",
-            keyed_hash::person_document(&keyring, &person),
+            keyed_hash::hash_person_document(&keyring, &person),
         ),
     ];
     let computed: String = hashes

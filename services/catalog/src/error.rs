@@ -107,7 +107,7 @@ const MAX_LISTED_FAULTS: usize = 20;
 /// Most bytes of the path, and of the text, of one fault in a refusal.
 const MAX_FAULT_BYTES: usize = 200;
 
-/// Most bytes of all faults in a refusal: so much less than [`Refusal::and`] takes that the number of the others fits.
+/// Most bytes of all faults in a refusal: so much less than [`Refusal::with_field`] takes that the number of the others fits.
 const MOST_FAULTS_BYTES: usize = 1_300;
 
 /// Path of a part of a definition in a request.
@@ -177,12 +177,12 @@ fn inconsistent(faults: &[LintFault]) -> Refusal {
         if bytes > MOST_FAULTS_BYTES {
             break;
         }
-        refusal = refusal.and(field, text);
+        refusal = refusal.with_field(field, text);
         more -= 1;
     }
     match more {
         0 => refusal,
-        _ => refusal.and(DEFINITION_FIELD, format!("另有{more}处")),
+        _ => refusal.with_field(DEFINITION_FIELD, format!("另有{more}处")),
     }
 }
 

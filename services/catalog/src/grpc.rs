@@ -67,7 +67,7 @@ impl CatalogCaller {
 
     /// The caller with what the registry holds of its organisation.
     async fn load_actor(&self, conn: &mut Conn) -> Result<CatalogActor, CatalogError> {
-        let is = |role| self.principal.is(role);
+        let is = |role| self.principal.has_role(role);
         let (provider, district_office) = (is(Role::Provider), is(Role::DistrictCreditOffice));
         let organisation = &self.principal.organisation;
         let registered = if provider || district_office {
@@ -89,7 +89,7 @@ impl CatalogCaller {
     /// Whether the caller may see which officer did something, and not only the organisation.
     fn sees_officers(&self) -> bool {
         let staff = [Role::CreditOffice, Role::Operator, Role::Auditor];
-        staff.into_iter().any(|role| self.principal.is(role))
+        staff.into_iter().any(|role| self.principal.has_role(role))
     }
 }
 

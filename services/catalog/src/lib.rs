@@ -29,7 +29,7 @@ use service_kit::{
     ServiceContext,
     config::{ConfigError, Overlay, Secret},
     grpc::MAX_MESSAGE_BYTES,
-    start::{database_pool, serve_grpc, working_day_calendar},
+    start::{database_pool, spawn_grpc_server, working_day_calendar},
 };
 use tokio::net::TcpListener;
 use tonic::service::Routes;
@@ -101,6 +101,6 @@ pub async fn start(
     jobs::start(&config, &pool, &relay, &law, &context);
     let service = grpc::CatalogApi::new(pool, relay, law, &context);
     let server = CatalogServiceServer::new(service).max_decoding_message_size(MAX_MESSAGE_BYTES);
-    serve_grpc("catalog grpc", listener, Routes::new(server), &context);
+    spawn_grpc_server("catalog grpc", listener, Routes::new(server), &context);
     Ok(())
 }

@@ -19,7 +19,7 @@ pub fn migrations() -> sqlx::migrate::Migrator {
 /// Takes an advisory lock for each name (`item xzxk`, `providers`) until the end of the transaction, so
 /// that two of them never decide on the same state. Readers do not wait. The locks are taken in the order
 /// of the names, so that there is no deadlock.
-pub async fn lock_names(conn: &mut Conn, things: &[String]) -> Result<(), Error> {
+pub async fn acquire_advisory_locks(conn: &mut Conn, things: &[String]) -> Result<(), Error> {
     sqlx::query(
         "SELECT pg_advisory_xact_lock(hashtextextended('catalog ' || thing, 0)) \
          FROM (SELECT thing FROM unnest($1::text[]) AS thing ORDER BY thing) AS ordered",

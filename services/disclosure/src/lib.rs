@@ -31,7 +31,7 @@ use service_kit::{
     config::Secret,
     db::Pool,
     grpc::MAX_MESSAGE_BYTES,
-    start::{database_pool, serve_grpc},
+    start::{database_pool, spawn_grpc_server},
 };
 use tokio::net::TcpListener;
 use tonic::service::Routes;
@@ -109,7 +109,7 @@ pub async fn start(
     let routes = Routes::new(PublicServiceServer::new(public).max_decoding_message_size(limit))
         .add_service(SubjectServiceServer::new(subject).max_decoding_message_size(limit))
         .add_service(DisclosureServiceServer::new(statistics).max_decoding_message_size(limit));
-    serve_grpc("disclosure grpc", listener, routes, &context);
+    spawn_grpc_server("disclosure grpc", listener, routes, &context);
     Ok(())
 }
 

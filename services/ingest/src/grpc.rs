@@ -66,9 +66,9 @@ pub struct EventCommitter {
 
 impl EventCommitter {
     async fn commit(&self, tx: Tx) -> Result<(), db::Error> {
-        self.bus.reached(FaultPoint::Appended);
+        self.bus.hit_fault_point(FaultPoint::Appended);
         tx.commit().await?;
-        self.bus.reached(FaultPoint::Committed);
+        self.bus.hit_fault_point(FaultPoint::Committed);
         self.relay.wake();
         Ok(())
     }

@@ -100,9 +100,9 @@ impl WellFormedSubmission {
         let content_type = std::mem::take(&mut submission.content_type);
         let (id, key) = (&submission.submission_id, &submission.record_key);
         CheckedSubmission {
-            submission_digest: keyed_hash::submission_id(keyring, &provider, id),
+            submission_digest: keyed_hash::hash_submission_id(keyring, &provider, id),
             key: RecordKey {
-                digest: keyed_hash::record_key(keyring, &provider, &self.item, key),
+                digest: keyed_hash::hash_record_key(keyring, &provider, &self.item, key),
                 provider,
                 item: self.item,
             },
@@ -174,7 +174,7 @@ pub fn reload_prefix_digest(
     submission_id: &str,
 ) -> Option<Digest> {
     let (prefix, _) = submission_id.split_once('/')?;
-    is_reload_id(prefix).then(|| keyed_hash::reload_id(keyring, provider, prefix))
+    is_reload_id(prefix).then(|| keyed_hash::hash_reload_id(keyring, provider, prefix))
 }
 
 /// Whether a text can be the id of a reload: it has no slash, so that the first one in a submission id ends it.

@@ -27,7 +27,7 @@ use service_kit::{
     ServiceContext,
     config::{ConfigError, Overlay, Secret},
     grpc::MAX_MESSAGE_BYTES,
-    start::{database_pool, serve_grpc, working_day_calendar},
+    start::{database_pool, spawn_grpc_server, working_day_calendar},
 };
 use tokio::net::TcpListener;
 use tonic::service::Routes;
@@ -115,6 +115,6 @@ pub async fn start(
         context.clone(),
     );
     let server = IngestServiceServer::new(service).max_decoding_message_size(MAX_MESSAGE_BYTES);
-    serve_grpc("ingest grpc", listener, Routes::new(server), &context);
+    spawn_grpc_server("ingest grpc", listener, Routes::new(server), &context);
     Ok(())
 }

@@ -269,9 +269,9 @@ impl BatchWriter {
         let mut tx = self.pool.begin().await?;
         let now = self.context.clock.now();
         let decisions = app::accept_submissions(&mut tx, submissions, now).await?;
-        self.bus.reached(FaultPoint::Appended);
+        self.bus.hit_fault_point(FaultPoint::Appended);
         tx.commit().await?;
-        self.bus.reached(FaultPoint::Committed);
+        self.bus.hit_fault_point(FaultPoint::Committed);
         self.relay.wake();
         Ok(decisions)
     }

@@ -65,14 +65,14 @@ impl Applicant {
             // The same hash as that of the person's records.
             return Some(Self {
                 kind: "person",
-                hash: keyed_hash::person_document(keyring, person),
+                hash: keyed_hash::hash_person_document(keyring, person),
                 identity: format!("{}:{}", person.kind(), person.number()),
             });
         }
         let code = &principal.organisation;
         (!code.is_empty()).then(|| Self {
             kind: "organisation",
-            hash: keyed_hash::applicant_organisation(keyring, code),
+            hash: keyed_hash::hash_applicant_organisation(keyring, code),
             identity: code.clone(),
         })
     }
@@ -91,21 +91,21 @@ impl ObjectionScope {
     /// The scope of a principal.
     pub fn for_principal(principal: &Principal, keyring: &Keyring) -> Result<Self, ObjectionError> {
         let applicant = principal
-            .is(Role::Subject)
+            .has_role(Role::Subject)
             .then(|| Applicant::from_principal(principal, keyring))
             .flatten();
-        let is_provider = principal.is(Role::Provider) && !principal.organisation.is_empty();
+        let is_provider = principal.has_role(Role::Provider) && !principal.organisation.is_empty();
         let scope = Self {
-            all: principal.is(Role::CreditOffice) || principal.is(Role::Auditor),
+            all: principal.has_role(Role::CreditOffice) || principal.has_role(Role::Auditor),
             // Nothing was transferred to an organisation whose name in the token is no provider's code.
             provider: (principal.organisation.parse().ok()).filter(|_| is_provider),
             applicant_hash: applicant.map(|applicant| applicant.hash),
         };
         if scope.all || is_provider || scope.applicant_hash.is_some() {
             Ok(scope)
-        } else if principal.is(Role::Provider) {
+        } else if principal.has_role(Role::Provider) {
             Err(ObjectionError::NotRegistered)
-        } else if principal.is(Role::Subject) {
+        } else if principal.has_role(Role::Subject) {
             Err(ObjectionError::NoSubject)
         } else {
             Err(ObjectionError::NoView)
@@ -273,8 +273,8 @@ fn seal_application(
         applicant_kind: applicant.kind,
         applicant_hash: applicant.hash,
         sealed_applicant: seal(SealedColumn::Applicant, applicant.identity.as_bytes()),
-        request_digest: keyed_hash::objection_request(keyring, &application.request_id),
-        content_digest: keyed_hash::application_content(
+        request_digest: keyed_hash::hash_objection_request(keyring, &application.request_id),
+        content_digest: keyed_hash::hash_application_content(
             keyring,
             version,
             provider,
@@ -471,7 +471,7 @@ pub async fn list_objections(
     let mut found = store::list_objections(conn, &filter)
         .await
         .map_err(ObjectionError::database("查询异议列表"))?;
-    let next = page.cut(&mut found, StoredObjection::position);
+    let next = page.truncate_rows(&mut found, StoredObjection::position);
     let objections = view_objections(conn, call, found).await?;
     Ok(FoundObjections { objections, next })
 }

@@ -176,7 +176,9 @@ fn incomplete_refusal(mut lacks: Vec<ObjectionRequestFault>) -> Refusal {
         return Refusal::new(reason, "", "a request is complete (D-4)", reason.meaning());
     };
     let first = Refusal::new(first.reason, first.field, first.rule, first.message);
-    lacks.fold(first, |refusal, lack| refusal.and(lack.field, lack.message))
+    lacks.fold(first, |refusal, lack| {
+        refusal.with_field(lack.field, lack.message)
+    })
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ use service_kit::{
     ServiceContext,
     config::{ConfigError, Overlay, Secret},
     grpc::MAX_MESSAGE_BYTES,
-    start::{database_pool, serve_grpc, working_day_calendar},
+    start::{database_pool, spawn_grpc_server, working_day_calendar},
 };
 use tokio::net::TcpListener;
 use tonic::service::Routes;
@@ -93,6 +93,6 @@ pub async fn start(
     let routes = Routes::new(
         ObjectionServiceServer::new(service).max_decoding_message_size(MAX_MESSAGE_BYTES),
     );
-    serve_grpc("objection grpc", listener, routes, &context);
+    spawn_grpc_server("objection grpc", listener, routes, &context);
     Ok(())
 }

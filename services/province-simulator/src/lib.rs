@@ -17,7 +17,7 @@ use service_kit::{
     ServiceContext,
     config::{ConfigError, Overlay},
     grpc::MAX_MESSAGE_BYTES,
-    start::serve_grpc,
+    start::spawn_grpc_server,
 };
 use tokio::net::TcpListener;
 use tonic::service::Routes;
@@ -75,6 +75,6 @@ pub async fn start(
         ProvinceServiceServer::new(simulator.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES),
     )
     .add_service(SimulatorControlServiceServer::new(simulator));
-    serve_grpc("province-simulator grpc", listener, routes, &context);
+    spawn_grpc_server("province-simulator grpc", listener, routes, &context);
     Ok(())
 }

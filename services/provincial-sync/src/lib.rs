@@ -23,7 +23,7 @@ use service_kit::{
     ServiceContext,
     config::{ConfigError, Overlay, Secret},
     grpc::{BearerToken, MAX_MESSAGE_BYTES},
-    start::{database_pool, serve_grpc},
+    start::{database_pool, spawn_grpc_server},
 };
 use tokio::{net::TcpListener, sync::Notify};
 use tonic::service::Routes;
@@ -168,6 +168,6 @@ pub async fn start(
     let routes = Routes::new(
         ProvincialSyncServiceServer::new(service).max_decoding_message_size(MAX_MESSAGE_BYTES),
     );
-    serve_grpc("provincial-sync grpc", listener, routes, &context);
+    spawn_grpc_server("provincial-sync grpc", listener, routes, &context);
     Ok(())
 }

@@ -30,7 +30,7 @@ use service_kit::{
     ServiceContext,
     config::{ConfigError, Overlay, Secret},
     grpc::MAX_MESSAGE_BYTES,
-    start::{database_pool, serve_grpc, working_day_calendar},
+    start::{database_pool, spawn_grpc_server, working_day_calendar},
 };
 use tokio::net::TcpListener;
 use tonic::service::Routes;
@@ -180,6 +180,6 @@ pub async fn start(
     let server = ValidationServiceServer::new(api)
         .max_decoding_message_size(MAX_MESSAGE_BYTES)
         .max_encoding_message_size(MAX_MESSAGE_BYTES);
-    serve_grpc("validation grpc", listener, Routes::new(server), &context);
+    spawn_grpc_server("validation grpc", listener, Routes::new(server), &context);
     Ok(())
 }

@@ -8,7 +8,7 @@ pub use catalogue::{CATALOGUES, CLASSES, CatalogueFilter};
 
 use credit_record::{
     CreditCode, IdError,
-    normalise::{COMPATIBLE, INVISIBLE, Normaliser, SEPARATORS, UPPER, format_date, parse_date},
+    normalise::{COMPATIBLE, INVISIBLE, Normaliser, SEPARATORS, UPPER, format_day, parse_date},
 };
 use time::Date;
 use vault::find_personal;
@@ -308,7 +308,7 @@ fn parse_day(text: &str) -> (FormEntry, Option<Date>) {
     match parse_date(text) {
         Some(date) => (
             FormEntry {
-                text: format_date(date),
+                text: format_day(date),
                 error: None,
             },
             Some(date),

@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use credit_record::{FindingCode, normalise::format_date};
+use credit_record::{FindingCode, normalise::format_day};
 use journeys::{
     cluster::{Cluster, http_get},
     day::{Day, submission_of_record},
@@ -234,7 +234,7 @@ async fn retire_item(
     let before = shown().await?;
     let request = RetireItemRequest {
         code: OWN_ITEM.to_owned(),
-        from_date: format_date(today_in_changsha()),
+        from_date: format_day(today_in_changsha()),
         reason: "并入市级荣誉信息".to_owned(),
         successor_code: "ryxx".to_owned(),
     };
@@ -324,7 +324,7 @@ async fn r6_a_change_of_law_opens_a_duty_that_a_new_version_closes_and_time_make
         kind: TriggerKind::LawAmended.into(),
         document_title: title.to_owned(),
         document_number: number.to_owned(),
-        promulgated_on: format_date(day),
+        promulgated_on: format_day(day),
         item_codes: vec![code.to_owned()],
         ..RecordTriggerRequest::default()
     };
@@ -335,7 +335,7 @@ async fn r6_a_change_of_law_opens_a_duty_that_a_new_version_closes_and_time_make
         panic!("{opened:?}");
     };
     assert!(open.state() == DutyState::Open && !open.overdue, "{open:?}");
-    assert!(open.due_on > format_date(today_in_changsha() + time::Duration::days(15)));
+    assert!(open.due_on > format_day(today_in_changsha() + time::Duration::days(15)));
     // The department sees its own duty and no other.
     let of_department = async |filter: DutyFilter| -> Result<Vec<_>> {
         let request = ListDutiesRequest {

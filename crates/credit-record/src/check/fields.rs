@@ -46,15 +46,15 @@ const FORBIDDEN_SIGNS: &[char] = &[
 ];
 
 /// Checks every field and marks those at fault.
-pub(super) fn check_fields(sheet: &mut RecordValues<'_>, findings: &mut Findings) {
-    let item = sheet.item();
+pub(super) fn check_fields(record_values: &mut RecordValues<'_>, findings: &mut Findings) {
+    let item = record_values.item();
     for (index, field) in item.fields.iter().enumerate() {
-        if sheet.faulty_at(index) {
+        if record_values.faulty_at(index) {
             continue;
         }
         let mut in_text = [None, None];
-        let found = match sheet.value_at(index) {
-            None if required(sheet, field) => Some(Finding::error(
+        let found = match record_values.value_at(index) {
+            None if required(record_values, field) => Some(Finding::error(
                 FindingCode::RequiredMissing,
                 FIELD,
                 &field.code,
@@ -62,16 +62,16 @@ pub(super) fn check_fields(sheet: &mut RecordValues<'_>, findings: &mut Findings
             )),
             None => None,
             Some(value) => {
-                let found = check_field(sheet, field, value);
+                let found = check_field(record_values, field, value);
                 if found.is_none() {
-                    in_text = text::check_text(sheet, field, value);
+                    in_text = text::check_text(record_values, field, value);
                 }
-                found.map(|f| identifiers::apply_attestation(sheet, field, value, f))
+                found.map(|f| identifiers::apply_attestation(record_values, field, value, f))
             }
         };
-        push_finding(sheet, index, found, findings);
+        push_finding(record_values, index, found, findings);
         for found in in_text {
-            push_finding(sheet, index, found, findings);
+            push_finding(record_values, index, found, findings);
         }
     }
     // The type of a document may follow its number, so numbers are checked after all types.
@@ -79,44 +79,44 @@ pub(super) fn check_fields(sheet: &mut RecordValues<'_>, findings: &mut Findings
         let Some(index) = item.position(number) else {
             continue;
         };
-        let kind = identifiers::document_kind(sheet, kind);
-        let found = match (sheet.value_at(index), kind) {
+        let kind = identifiers::document_kind(record_values, kind);
+        let found = match (record_values.value_at(index), kind) {
             (Some(value), Some(kind)) => identifiers::check_document(
                 &item.fields[index],
                 kind,
                 value,
-                sheet.ctx().received_on,
+                record_values.ctx().received_on,
             ),
             _ => None,
         };
-        push_finding(sheet, index, found, findings);
+        push_finding(record_values, index, found, findings);
     }
 }
 
 fn push_finding(
-    sheet: &mut RecordValues<'_>,
+    record_values: &mut RecordValues<'_>,
     index: usize,
     found: Option<Finding>,
     findings: &mut Findings,
 ) {
     if let Some(finding) = found {
         if finding.severity == super::Severity::Error {
-            sheet.mark_faulty(index);
+            record_values.mark_faulty(index);
         }
         findings.push(finding);
     }
 }
 
-fn required(sheet: &RecordValues<'_>, field: &Field) -> bool {
+fn required(record_values: &RecordValues<'_>, field: &Field) -> bool {
     match &field.required {
         Requirement::Always => true,
         Requirement::Optional => false,
-        Requirement::When(Condition::Present { field }) => sheet.given(field),
-        Requirement::When(Condition::OneOf { field, values }) => sheet
+        Requirement::When(Condition::Present { field }) => record_values.given(field),
+        Requirement::When(Condition::OneOf { field, values }) => record_values
             .text(field)
             .is_some_and(|text| values.iter().any(|v| v == text)),
         Requirement::When(Condition::Includes { field, values }) => {
-            sheet.text(field).is_some_and(|text| {
+            record_values.text(field).is_some_and(|text| {
                 text.split(';')
                     .any(|p| values.iter().any(|v| p.starts_with(v)))
             })
@@ -124,8 +124,8 @@ fn required(sheet: &RecordValues<'_>, field: &Field) -> bool {
     }
 }
 
-fn check_field(sheet: &RecordValues<'_>, field: &Field, value: &str) -> Option<Finding> {
-    if let Some(kind) = sheet.kind()
+fn check_field(record_values: &RecordValues<'_>, field: &Field, value: &str) -> Option<Finding> {
+    if let Some(kind) = record_values.kind()
         && !field.allowed_for(kind)
     {
         return Some(misplaced(kind, field));
@@ -133,7 +133,7 @@ fn check_field(sheet: &RecordValues<'_>, field: &Field, value: &str) -> Option<F
     if let Some(finding) = characters(field, value) {
         return Some(finding);
     }
-    if let Some(finding) = identifiers::misplaced_person(sheet, field, value) {
+    if let Some(finding) = identifiers::misplaced_person(record_values, field, value) {
         return Some(finding);
     }
     // Checks of identifiers are more precise than a check of the length.
@@ -158,13 +158,13 @@ fn check_field(sheet: &RecordValues<'_>, field: &Field, value: &str) -> Option<F
         return Some(damage_finding(field, damage));
     }
     if let Some(list) = &field.code_list {
-        return code_list(sheet, field, list, value);
+        return code_list(record_values, field, list, value);
     }
     match field.kind {
         FieldKind::Date => date(field, value),
         FieldKind::Decimal => decimal(field, value),
         FieldKind::Code => identifiers::check_code(field, value),
-        FieldKind::Text if field.format == ValueFormat::Name => name(sheet, field, value),
+        FieldKind::Text if field.format == ValueFormat::Name => name(record_values, field, value),
         FieldKind::Text => None,
     }
 }
@@ -205,7 +205,7 @@ fn characters(field: &Field, value: &str) -> Option<Finding> {
 }
 
 fn code_list(
-    sheet: &RecordValues<'_>,
+    record_values: &RecordValues<'_>,
     field: &Field,
     list: &CodeList,
     value: &str,
@@ -228,8 +228,8 @@ fn code_list(
             message,
         ));
     }
-    let item = sheet.item();
-    let kind = sheet
+    let item = record_values.item();
+    let kind = record_values
         .kind()
         .filter(|_| item.roles.subject_category.as_ref() == Some(&field.code))?;
     (!item.subject_kinds.contains(&kind)).then(|| {
@@ -284,7 +284,7 @@ fn decimal(field: &Field, value: &str) -> Option<Finding> {
     ))
 }
 
-fn name(sheet: &RecordValues<'_>, field: &Field, value: &str) -> Option<Finding> {
+fn name(record_values: &RecordValues<'_>, field: &Field, value: &str) -> Option<Finding> {
     if value.contains(FORBIDDEN_SIGNS) {
         let message = format!("字段“{}”含有名称中不应出现的符号，或名称被遮蔽", field.name);
         return Some(Finding::error(
@@ -294,9 +294,9 @@ fn name(sheet: &RecordValues<'_>, field: &Field, value: &str) -> Option<Finding>
             message,
         ));
     }
-    if field.code == sheet.item().roles.subject_name {
+    if field.code == record_values.item().roles.subject_name {
         let lower = value.to_ascii_lowercase();
-        let person = sheet.kind() == Some(SubjectKind::NaturalPerson);
+        let person = record_values.kind() == Some(SubjectKind::NaturalPerson);
         let message = format!("字段“{}”像是测试或占位内容，请填写真实名称", field.name);
         let code = FindingCode::SubjectDummy;
         if PLACEHOLDER_PERSONS.contains(&value) && person {

@@ -42,11 +42,11 @@ pub(super) fn document_roles(roles: &Roles) -> impl Iterator<Item = (&str, Optio
 
 /// Type of the personal document in a field: that of the record, or that of the item.
 pub(super) fn document_kind<'s>(
-    sheet: &'s RecordValues<'_>,
+    record_values: &'s RecordValues<'_>,
     role: Option<&str>,
 ) -> Option<&'s str> {
     match role {
-        Some(role) => sheet.text(role),
+        Some(role) => record_values.text(role),
         None => Some(RESIDENT),
     }
 }
@@ -269,7 +269,7 @@ fn registration_number(field: &Field, value: &str) -> Option<Finding> {
 /// their own against it; fields that are masked as documents (a tax number of an 个体工商户 is its owner's
 /// number) are not published.
 pub(super) fn misplaced_person(
-    sheet: &RecordValues<'_>,
+    record_values: &RecordValues<'_>,
     field: &Field,
     value: &str,
 ) -> Option<Finding> {
@@ -277,7 +277,7 @@ pub(super) fn misplaced_person(
         && field.publication == Publication::Public
         && field.format != ValueFormat::CreditCode
         && !field.is_personal();
-    if !public || !holds_person(sheet, field.format, value) {
+    if !public || !holds_person(record_values, field.format, value) {
         return None;
     }
     let message = format!(
@@ -293,8 +293,8 @@ pub(super) fn misplaced_person(
     ))
 }
 
-fn holds_person(sheet: &RecordValues<'_>, format: ValueFormat, value: &str) -> bool {
-    let read = |text: &str| CitizenNumber::parse(text, sheet.ctx().received_on).ok();
+fn holds_person(record_values: &RecordValues<'_>, format: ValueFormat, value: &str) -> bool {
+    let read = |text: &str| CitizenNumber::parse(text, record_values.ctx().received_on).ok();
     match (value.len(), format) {
         // Since 2015 the credit code is the registration number.
         (18, _) => read(value).is_some() && CreditCode::parse(value).is_err(),
@@ -304,8 +304,12 @@ fn holds_person(sheet: &RecordValues<'_>, format: ValueFormat, value: &str) -> b
         (15, ValueFormat::RegistrationNumber) if reads_as_person(value.as_bytes(), false) => {
             RegistrationNumber::parse(value).is_err() || {
                 let number = read(value);
-                let fields = sheet.item().fields.iter().filter(|f| f.is_personal());
-                let mut given = fields.filter_map(|f| read(sheet.text(&f.code)?));
+                let fields = record_values
+                    .item()
+                    .fields
+                    .iter()
+                    .filter(|f| f.is_personal());
+                let mut given = fields.filter_map(|f| read(record_values.text(&f.code)?));
                 number.is_some_and(|number| given.any(|other| other == number))
             }
         }
@@ -388,11 +392,15 @@ fn citizen(field: &Field, value: &str, today: Date, foreign: bool) -> Option<Fin
 }
 
 /// Document of the subject.
-pub(super) fn subject_document(sheet: &RecordValues<'_>) -> Option<PersonDocument> {
-    let roles = &sheet.item().roles;
-    let number = sheet.text(roles.person_document_number.as_deref()?)?;
-    let kind = document_kind(sheet, roles.person_document_type.as_deref())?;
-    Some(PersonDocument::new(kind, number, sheet.ctx().received_on))
+pub(super) fn subject_document(record_values: &RecordValues<'_>) -> Option<PersonDocument> {
+    let roles = &record_values.item().roles;
+    let number = record_values.text(roles.person_document_number.as_deref()?)?;
+    let kind = document_kind(record_values, roles.person_document_type.as_deref())?;
+    Some(PersonDocument::new(
+        kind,
+        number,
+        record_values.ctx().received_on,
+    ))
 }
 
 /// Messages for a legacy code that fails a check. Which checks it may fail decides [`LegacyCode::admit_attested`].
@@ -422,7 +430,7 @@ const LEGACY: [(ValueFormat, LegacyKind, &[FindingCode]); 3] = [
 /// fault stays what it is: fillers, wrong lengths and alphabets, persons' numbers, damage, a blank attester. What
 /// cannot be attested is not offered for confirmation either.
 pub(super) fn apply_attestation(
-    sheet: &RecordValues<'_>,
+    record_values: &RecordValues<'_>,
     field: &Field,
     value: &str,
     mut found: Finding,
@@ -436,7 +444,7 @@ pub(super) fn apply_attestation(
     let Some((_, kind, _)) = legacy else {
         return found;
     };
-    let answers = sheet.ctx().attestations.iter();
+    let answers = record_values.ctx().attestations.iter();
     let admitted = answers
         .filter(|a| a.field == field.code)
         .find_map(|a| LegacyCode::admit_attested(*kind, value, a.attester).ok());

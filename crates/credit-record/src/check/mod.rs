@@ -197,17 +197,17 @@ pub fn check_with_content(
             return (Verdict::Returned(findings.into_sorted()), None);
         }
     };
-    let mut sheet = RecordValues::from_pairs(form, compiled, ctx, pairs, &mut findings);
-    fields::check_fields(&mut sheet, &mut findings);
-    rule::run_rules(compiled, &sheet, &mut findings);
-    if let Some(expired) = term::expired_on_arrival(&sheet) {
+    let mut record_values = RecordValues::from_pairs(form, compiled, ctx, pairs, &mut findings);
+    fields::check_fields(&mut record_values, &mut findings);
+    rule::run_rules(compiled, &record_values, &mut findings);
+    if let Some(expired) = term::expired_on_arrival(&record_values) {
         findings.push(expired);
     }
     if findings.has_errors() {
-        let content = ReturnedContent::from_values(&sheet);
+        let content = ReturnedContent::from_values(&record_values);
         return (Verdict::Returned(findings.into_sorted()), Some(content));
     }
-    match accepted_record(sheet, &mut findings) {
+    match accepted_record(record_values, &mut findings) {
         Some(mut record) => {
             record.warnings = findings.into_sorted();
             (Verdict::Accepted(Box::new(record)), None)
@@ -221,33 +221,38 @@ pub fn check_with_content(
     }
 }
 
-fn accepted_record(sheet: RecordValues<'_>, findings: &mut Findings) -> Option<AcceptedRecord> {
-    let item = sheet.item();
+fn accepted_record(
+    record_values: RecordValues<'_>,
+    findings: &mut Findings,
+) -> Option<AcceptedRecord> {
+    let item = record_values.item();
     let roles = &item.roles;
-    let kind = sheet.kind()?;
-    let text = |code: &str| sheet.text(code).map(str::to_owned);
+    let kind = record_values.kind()?;
+    let text = |code: &str| record_values.text(code).map(str::to_owned);
     let date = |code: &Option<String>| {
         code.as_deref()
-            .and_then(|c| sheet.text(c))
+            .and_then(|c| record_values.text(c))
             .and_then(parse_date)
     };
     let name = text(&roles.subject_name)?;
-    let credit_code = sheet
+    let credit_code = record_values
         .text(&roles.credit_code)
         .and_then(|c| CreditCode::parse(c).ok());
-    let person_document = identifiers::subject_document(&sheet);
+    let person_document = identifiers::subject_document(&record_values);
     // A code that is given but attested is no reason to ask for one.
-    if kind == SubjectKind::IndividualBusiness && !sheet.given(&roles.credit_code) {
+    if kind == SubjectKind::IndividualBusiness && !record_values.given(&roles.credit_code) {
         findings.push(identifiers::individual_without_code(&roles.credit_code));
     }
-    let decision_date = sheet.text(&roles.decision_date).and_then(parse_date)?;
+    let decision_date = record_values
+        .text(&roles.decision_date)
+        .and_then(parse_date)?;
     let mut natural_key = String::new();
     for (i, part) in item.natural_key.iter().enumerate() {
         if i > 0 {
             natural_key.push('\u{1F}');
         }
         if part != SUBJECT_KEY {
-            natural_key.push_str(sheet.text(part).unwrap_or_default());
+            natural_key.push_str(record_values.text(part).unwrap_or_default());
         } else if let Some(code) = &credit_code {
             natural_key.push_str(code.as_str());
         } else if kind != SubjectKind::NaturalPerson {
@@ -269,8 +274,8 @@ fn accepted_record(sheet: RecordValues<'_>, findings: &mut Findings) -> Option<A
         authority: text(&roles.authority)?,
         natural_key,
         warnings: Vec::new(),
-        changes: sheet.take_changes(kind),
-        values: sheet.into_values(),
+        changes: record_values.take_changes(kind),
+        values: record_values.into_values(),
     })
 }
 

@@ -55,7 +55,7 @@ impl<'a> RecordValues<'a> {
     ) -> Self {
         let item = compiled.item();
         let cells = vec![ValueSlot::default(); item.fields.len()];
-        let mut sheet = Self {
+        let mut record_values = Self {
             item,
             steps: compiled.cleansing(),
             ctx,
@@ -72,7 +72,7 @@ impl<'a> RecordValues<'a> {
             match found {
                 Some(FieldColumn { index, alias }) => {
                     next = index + 1;
-                    sheet.put_value(index, alias, raw, findings);
+                    record_values.put_value(index, alias, raw, findings);
                 }
                 None if form == ContentForm::Json => findings.push(unknown_field(&key)),
                 // A spreadsheet's empty columns after the last one carry no value.
@@ -80,8 +80,8 @@ impl<'a> RecordValues<'a> {
                 None => findings.push(unknown_column(&key, place)),
             }
         }
-        sheet.kind = sheet.subject_kind();
-        sheet
+        record_values.kind = record_values.subject_kind();
+        record_values
     }
 
     /// The kind of the subject as given by the record. Editions without a category determine it by the

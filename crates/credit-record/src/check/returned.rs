@@ -22,16 +22,16 @@ pub struct ReturnedContent {
 }
 
 impl ReturnedContent {
-    pub(super) fn from_values(sheet: &RecordValues<'_>) -> Self {
-        let item = sheet.item();
+    pub(super) fn from_values(record_values: &RecordValues<'_>) -> Self {
+        let item = record_values.item();
         let number = item.roles.document_number.as_deref();
-        let number = number.and_then(|field| sheet.text(field));
+        let number = number.and_then(|field| record_values.text(field));
         Self {
-            subject_kind: sheet.kind(),
-            decision_date: sheet.date(&item.roles.decision_date),
+            subject_kind: record_values.kind(),
+            decision_date: record_values.date(&item.roles.decision_date),
             document_number: number.map(str::to_owned),
             filled: (0..item.fields.len())
-                .map(|index| sheet.has_value_at(index))
+                .map(|index| record_values.has_value_at(index))
                 .collect(),
         }
     }

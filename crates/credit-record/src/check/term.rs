@@ -7,15 +7,15 @@ use super::finding::{Finding, FindingCode};
 use crate::rule::years_later;
 
 /// The warning for a record whose last day of disclosure is before the day of receipt.
-pub(super) fn expired_on_arrival(sheet: &RecordValues<'_>) -> Option<Finding> {
-    let item = sheet.item();
+pub(super) fn expired_on_arrival(record_values: &RecordValues<'_>) -> Option<Finding> {
+    let item = record_values.item();
     let roles = &item.roles;
-    let received = sheet.ctx().received_on;
-    let decided = sheet.date(&roles.decision_date)?;
+    let received = record_values.ctx().received_on;
+    let decided = record_values.date(&roles.decision_date)?;
     let (from, effective) = match &roles.effective_date {
         // Given and at fault: the start of the term is unknown.
-        Some(code) if sheet.faulty(code) => return None,
-        Some(code) => match sheet.date(code) {
+        Some(code) if record_values.faulty(code) => return None,
+        Some(code) => match record_values.date(code) {
             Some(day) => (code, day),
             None => (&roles.decision_date, decided),
         },
@@ -23,7 +23,7 @@ pub(super) fn expired_on_arrival(sheet: &RecordValues<'_>) -> Option<Finding> {
     };
     let until = roles.publicity_until.as_ref();
     // A publicity that ends before the decision is another mistake.
-    let asked = until.and_then(|code| Some((code, sheet.date(code)?)));
+    let asked = until.and_then(|code| Some((code, record_values.date(code)?)));
     let asked = asked.filter(|(_, day)| *day > decided && *day < received);
     let (field, why) = if let Some(term) = &item.term
         && years_later(effective, i64::from(term.years)) < received

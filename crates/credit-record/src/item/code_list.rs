@@ -161,7 +161,7 @@ impl CodeLists {
     pub const MOST_COPIED_BYTES: usize = 512 * 1024;
 
     /// Adds a list; the same code and version again replaces it.
-    pub fn add(&mut self, list: CodeListVersion) {
+    pub fn add_list(&mut self, list: CodeListVersion) {
         self.0.insert((list.code.clone(), list.version), list);
     }
 
@@ -300,7 +300,7 @@ mod tests {
             })
             .collect();
         let mut lists = CodeLists::default();
-        lists.add(list(CodeLists::MOST_COPIED_BYTES / 4));
+        lists.add_list(list(CodeLists::MOST_COPIED_BYTES / 4));
         let mut four = item.clone();
         four.fields.truncate(4);
         assert_eq!(lists.resolve(&mut four), []);

@@ -5,12 +5,12 @@ pub(crate) mod option {
     use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
     use time::Date;
 
-    use crate::normalise::{format_date, parse_date};
+    use crate::normalise::{format_day, parse_date};
 
     /// Writes the canonical form.
     pub(crate) fn serialize<S: Serializer>(day: &Option<Date>, to: S) -> Result<S::Ok, S::Error> {
         match day {
-            Some(day) => to.serialize_some(&format_date(*day)),
+            Some(day) => to.serialize_some(&format_day(*day)),
             None => to.serialize_none(),
         }
     }
@@ -23,7 +23,7 @@ pub(crate) mod option {
             return Ok(None);
         };
         parse_date(&text)
-            .filter(|day| format_date(*day) == text)
+            .filter(|day| format_day(*day) == text)
             .map(Some)
             .ok_or_else(|| D::Error::custom("a day is written YYYY-MM-DD"))
     }

@@ -71,7 +71,7 @@ pub fn standard_items() -> Result<Vec<ItemVersion>, ItemError> {
 pub(super) fn code_lists() -> Result<CodeLists, ItemError> {
     let mut lists = CodeLists::default();
     for text in LISTS {
-        lists.add(CodeListVersion::from_toml(text)?);
+        lists.add_list(CodeListVersion::from_toml(text)?);
     }
     Ok(lists)
 }

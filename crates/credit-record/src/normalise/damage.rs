@@ -3,7 +3,9 @@
 
 use time::Date;
 
-use super::date::{format_date, serial_day};
+use legal_clock::format_day;
+
+use super::date::serial_day;
 use crate::item::{Field, FieldKind, ValueFormat};
 
 /// Damage to a value by a spreadsheet.
@@ -45,7 +47,7 @@ impl SpreadsheetDamage {
     /// The value that is probably meant; only ever a suggestion.
     pub fn suggestion(self) -> Option<String> {
         match self {
-            Self::DateSerial(date) => Some(format_date(date)),
+            Self::DateSerial(date) => Some(format_day(date)),
             _ => None,
         }
     }

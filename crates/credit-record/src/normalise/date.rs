@@ -1,6 +1,7 @@
 //! Dates in the forms that providers send. Called by the `date-form` step, by `check` and by everyone
 //! who reads a date that a person typed.
 
+use legal_clock::format_day;
 use time::{Date, Duration, Month};
 
 use super::numerals;
@@ -20,17 +21,7 @@ pub(super) fn date_form(value: &str) -> Option<String> {
     if canonical(value).is_some() {
         return None;
     }
-    parse_date(value).map(format_date)
-}
-
-/// `YYYY-MM-DD`.
-pub fn format_date(date: Date) -> String {
-    format!(
-        "{:04}-{:02}-{:02}",
-        date.year(),
-        u8::from(date.month()),
-        date.day()
-    )
+    parse_date(value).map(format_day)
 }
 
 /// Reads `YYYY-MM-DD`, `YYYY/M/D`, `YYYY.M.D`, `YYYYMMDD`, `YYYY年M月D日` and `二〇一九年十月十日`, also with
@@ -91,7 +82,7 @@ impl DateFault {
     /// The day that is probably meant, as `YYYY-MM-DD`; only ever a suggestion.
     pub fn suggestion(self) -> Option<String> {
         match self {
-            Self::Serial(date) | Self::Lookalike(date) => Some(format_date(date)),
+            Self::Serial(date) | Self::Lookalike(date) => Some(format_day(date)),
             Self::LongTerm => Some("2099-12-31".to_owned()),
             _ => None,
         }

@@ -25,7 +25,9 @@ pub(crate) use text::is_zero_width;
 
 pub use amount::{AmountFault, amount_fault};
 pub use damage::{SpreadsheetDamage, find_damage, lost_digits};
-pub use date::{DateFault, FIRST_DAY, LAST_DAY, date_fault, format_date, parse_date, serial_day};
+pub use legal_clock::format_day;
+
+pub use date::{DateFault, FIRST_DAY, LAST_DAY, date_fault, parse_date, serial_day};
 pub use decimal::Decimal;
 pub use list::{ReplacementFault, is_list_form, replace_codes, replacement_faults};
 pub use name::{NameMask, masked_name, without_individual_mark};

@@ -12,7 +12,7 @@ use super::CompiledItem;
 use super::functions::{CalendarValue, DecimalValue};
 use crate::check::{Finding, Findings, RecordValues};
 use crate::item::{FieldKind, ItemVersion};
-use crate::normalise::{Decimal, format_date};
+use crate::normalise::{Decimal, format_day};
 
 /// Variable that holds the calendar; no field code can be written like this.
 pub(super) const CALENDAR: &str = "@calendar";
@@ -29,7 +29,7 @@ impl FieldPositions {
 
 /// A record as the variables of the expressions.
 struct RuleVariables<'s> {
-    sheet: &'s RecordValues<'s>,
+    record_values: &'s RecordValues<'s>,
     names: &'s FieldPositions,
     received_on: String,
 }
@@ -38,10 +38,10 @@ impl VariableResolver for RuleVariables<'_> {
     fn resolve<'b>(&'b self, variable: &str) -> Option<CowVal<'b, 'b>> {
         let text = |text: &'b str| CowVal::owned(CelString::from(text));
         if let Some(index) = self.names.0.get(variable) {
-            let Some(value) = self.sheet.value_at(*index) else {
+            let Some(value) = self.record_values.value_at(*index) else {
                 return Some(CowVal::owned(CelNull));
             };
-            if self.sheet.item().fields[*index].kind != FieldKind::Decimal {
+            if self.record_values.item().fields[*index].kind != FieldKind::Decimal {
                 return Some(text(value));
             }
             // The field checks let only decimals pass.
@@ -52,10 +52,12 @@ impl VariableResolver for RuleVariables<'_> {
         }
         match variable {
             "received_on" => Some(text(&self.received_on)),
-            "provider_code" => Some(text(self.sheet.ctx().provider_code)),
-            "subject_kind" => Some(text(self.sheet.kind().map_or("", |kind| kind.as_str()))),
+            "provider_code" => Some(text(self.record_values.ctx().provider_code)),
+            "subject_kind" => Some(text(
+                self.record_values.kind().map_or("", |kind| kind.as_str()),
+            )),
             CALENDAR => {
-                let calendar = self.sheet.ctx().working_days.clone();
+                let calendar = self.record_values.ctx().working_days.clone();
                 Some(CowVal::owned(CalendarValue(calendar)))
             }
             _ => None,
@@ -66,23 +68,29 @@ impl VariableResolver for RuleVariables<'_> {
 /// Runs every rule whose fields are given and not at fault.
 pub(crate) fn run_rules(
     compiled: &CompiledItem,
-    sheet: &RecordValues<'_>,
+    record_values: &RecordValues<'_>,
     findings: &mut Findings,
 ) {
     if compiled.rules.is_empty() {
         return;
     }
     let values = RuleVariables {
-        sheet,
+        record_values,
         names: &compiled.names,
-        received_on: format_date(sheet.ctx().received_on),
+        received_on: format_day(record_values.ctx().received_on),
     };
     let mut context = Context::with_env(compiled.engine.clone());
     context.set_variable_resolver(&values);
     for (rule, program) in compiled.item.rules.iter().zip(&compiled.rules) {
-        let ready = program.needs.iter().all(|i| sheet.value_at(*i).is_some())
-            && program.mentions.iter().all(|i| !sheet.faulty_at(*i))
-            && (!program.needs_kind || sheet.kind().is_some());
+        let ready = program
+            .needs
+            .iter()
+            .all(|i| record_values.value_at(*i).is_some())
+            && program
+                .mentions
+                .iter()
+                .all(|i| !record_values.faulty_at(*i))
+            && (!program.needs_kind || record_values.kind().is_some());
         if !ready {
             continue;
         }
@@ -107,7 +115,7 @@ pub(crate) fn run_rules(
                     message: rule.message.clone(),
                     suggestion: None,
                 }
-                .attested_by(sheet.ctx().attestations),
+                .attested_by(record_values.ctx().attestations),
                 // Ruled out by the compiler as far as it can be known; a record is not accepted unseen.
                 None => Finding::rule_failed(&rule.id, rule.version, &rule.field),
             });

@@ -12,7 +12,7 @@ use time::{Date, Duration};
 
 use super::typing::ExpressionType;
 use crate::id::{CitizenNumber, CreditCode};
-use crate::normalise::{Decimal, FIRST_DAY, LAST_DAY, format_date, parse_date};
+use crate::normalise::{Decimal, FIRST_DAY, LAST_DAY, format_day, parse_date};
 use legal_clock::WorkingDays;
 
 type FunctionArguments<'b, 'v> = Vec<CowVal<'b, 'v>>;
@@ -231,7 +231,7 @@ fn whole<'b, 'v>(value: i64) -> FunctionResult<'b, 'v> {
 /// function can read another's error.
 fn day<'b, 'v>(value: Date) -> FunctionResult<'b, 'v> {
     let value = value.clamp(FIRST_DAY, LAST_DAY);
-    Ok(CowVal::owned(CelString::from(format_date(value))))
+    Ok(CowVal::owned(CelString::from(format_day(value))))
 }
 
 fn given<'b, 'v>(args: FunctionArguments<'b, 'v>) -> FunctionResult<'b, 'v> {

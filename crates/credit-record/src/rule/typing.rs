@@ -11,7 +11,7 @@ use super::compile::MAX_NESTING;
 use super::evaluate::CALENDAR;
 use super::functions;
 use crate::item::{FieldKind, ItemVersion};
-use crate::normalise::{Decimal, format_date, parse_date};
+use crate::normalise::{Decimal, format_day, parse_date};
 
 /// Characters that one step of a function over text gets through.
 const CHARACTERS_PER_STEP: u64 = 32;
@@ -457,7 +457,7 @@ fn as_date_if(
     };
     match &expr.expr {
         Expr::Literal(LiteralValue::String(text)) => {
-            let canonical = parse_date(text.inner()).map(format_date);
+            let canonical = parse_date(text.inner()).map(format_day);
             if canonical.as_deref() != Some(text.inner()) {
                 return refuse("a day is written 'YYYY-MM-DD'", text.inner());
             }

@@ -512,7 +512,7 @@ proptest! {
         let date = day(1900, 1, 1) + time::Duration::days(days);
         let (y, m, d) = (date.year(), u8::from(date.month()), date.day());
         let text = match form {
-            0 => normalise::format_date(date),
+            0 => normalise::format_day(date),
             1 => format!("{y}/{m}/{d}"),
             2 => format!("{y}年{m}月{d}日"),
             3 => format!("{y}{m:02}{d:02}"),
@@ -520,7 +520,7 @@ proptest! {
             _ => chinese_date(y, m, d),
         };
         prop_assert_eq!(parse_date(&text), Some(date), "{}", text);
-        prop_assert_eq!(value("CF_JDRQ", &text), normalise::format_date(date));
+        prop_assert_eq!(value("CF_JDRQ", &text), normalise::format_day(date));
     }
 
     #[test]

@@ -72,7 +72,7 @@ pub fn run_online<T>(
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| CommandFailure::unable(error.to_string()))?;
+        .map_err(|error| CommandFailure::cannot_run(error.to_string()))?;
     let done = runtime.block_on(work);
     // What still runs is a connection that nobody needs.
     runtime.shutdown_background();
@@ -86,14 +86,14 @@ impl PlatformClient {
     /// No address, no token, or a certificate that cannot be read.
     pub fn open(
         connection: &ConnectionOptions,
-        voice: OutputStyle,
-        surroundings: &CommandContext<'_>,
+        output_style: OutputStyle,
+        command_context: &CommandContext<'_>,
     ) -> Result<Self, CommandFailure> {
-        let language = voice.language;
-        let variable = |name: &str| (surroundings.environment)(name).filter(|v| !v.is_empty());
+        let language = output_style.language;
+        let variable = |name: &str| (command_context.environment)(name).filter(|v| !v.is_empty());
         let given = connection.endpoint.clone();
         let Some(endpoint) = given.or_else(|| variable("CREDIT_ENDPOINT")) else {
-            return Err(CommandFailure::unable(language.pick(
+            return Err(CommandFailure::cannot_run(language.choose_text(
                 "缺少平台地址：请用 --endpoint 或环境变量 CREDIT_ENDPOINT 给出",
                 "no address of the platform: give --endpoint or the variable CREDIT_ENDPOINT",
             )));
@@ -106,7 +106,7 @@ impl PlatformClient {
             None => TokenSource::Given(variable("CREDIT_TOKEN").ok_or_else(|| {
                 CommandFailure::with_exit(
                     Exit::Unavailable,
-                    language.pick(
+                    language.choose_text(
                         "缺少访问令牌：请用 --token-file 或环境变量 CREDIT_TOKEN 给出",
                         "no access token: give --token-file or the variable CREDIT_TOKEN",
                     ),
@@ -116,7 +116,7 @@ impl PlatformClient {
         let ca = match &connection.ca {
             Some(path) => {
                 let pem =
-                    fs::read(path).map_err(|e| CommandFailure::reading(language, path, &e))?;
+                    fs::read(path).map_err(|e| CommandFailure::cannot_read(language, path, &e))?;
                 Some(Certificate::from_pem(pem))
             }
             None => None,
@@ -167,13 +167,13 @@ impl PlatformClient {
         let token = match &self.token {
             TokenSource::Given(token) => token.clone(),
             TokenSource::File(path) => fs::read_to_string(path)
-                .map_err(|error| CommandFailure::reading(self.language, path, &error))?,
+                .map_err(|error| CommandFailure::cannot_read(self.language, path, &error))?,
         };
         let value = format!("Bearer {}", token.trim());
         let mut value: MetadataValue<Ascii> = value.parse().map_err(|_| {
             CommandFailure::with_exit(
                 Exit::Unavailable,
-                self.language.pick(
+                self.language.choose_text(
                     "访问令牌含有不允许的字符",
                     "the access token holds characters that are not allowed",
                 ),
@@ -408,7 +408,7 @@ fn channel(
         format!("http://{address}")
     };
     let unusable = || {
-        CommandFailure::unable(say!(
+        CommandFailure::cannot_run(say!(
             language,
             "平台地址不可用：{address}（应为 主机:端口、http://… 或 https://…）",
             "no usable address: {address} (host:port, http://… or https://…)"
@@ -422,7 +422,7 @@ fn channel(
         _ => return Err(unusable()),
     };
     if !encrypted && !plaintext && !is_this_computer(&host) {
-        return Err(CommandFailure::unable(say!(
+        return Err(CommandFailure::cannot_run(say!(
             language,
             "到 {address} 的连接不加密，令牌和记录会以明文经过网络：请使用 https:// 地址，确在专网内时可加 --plaintext",
             "the connection to {address} is not encrypted, token and records would pass in clear: use https://, or --plaintext within a private network"
@@ -439,7 +439,7 @@ fn channel(
             None => tls.with_native_roots(),
         };
         endpoint = endpoint.tls_config(tls).map_err(|error| {
-            CommandFailure::unable(say!(
+            CommandFailure::cannot_run(say!(
                 language,
                 "TLS 无法使用：{error}",
                 "TLS cannot be used: {error}"

@@ -280,7 +280,7 @@ impl Upload<'_> {
     fn contract_violation(&self) -> CallError {
         CommandFailure::with_exit(
             Exit::Unavailable,
-            self.platform.language.pick(
+            self.platform.language.choose_text(
                 "平台的应答不符合接口约定，已停止",
                 "the platform's answer does not keep to the contract; stopped",
             ),

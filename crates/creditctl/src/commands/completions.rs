@@ -11,13 +11,13 @@ use crate::{CommandContext, CommandFailure};
 /// The output cannot be written.
 pub fn run(
     task: &Completions,
-    surroundings: &mut CommandContext<'_>,
+    command_context: &mut CommandContext<'_>,
 ) -> Result<Exit, CommandFailure> {
     let mut script = Vec::new();
     // The English help: many terminals of servers show nothing else.
     let mut command = cli::localised_command(Language::En);
     clap_complete::generate(task.shell, &mut command, "creditctl", &mut script);
-    surroundings
+    command_context
         .output
         .write_all(&script)
         .map_err(CommandFailure::Write)?;

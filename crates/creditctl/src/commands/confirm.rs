@@ -26,11 +26,11 @@ struct ConfirmLine {
 /// The platform refuses, or cannot be reached.
 pub fn run(
     task: &Confirm,
-    voice: OutputStyle,
-    surroundings: &mut CommandContext<'_>,
+    output_style: OutputStyle,
+    command_context: &mut CommandContext<'_>,
 ) -> Result<Exit, CommandFailure> {
     run_online(async {
-        let platform = PlatformClient::open(&task.connection, voice, surroundings)?;
+        let platform = PlatformClient::open(&task.connection, output_style, command_context)?;
         let request = ConfirmRecordRequest {
             case_id: task.case.clone(),
             attester: task.attester.clone(),
@@ -48,18 +48,18 @@ pub fn run(
             .into_iter()
             .map(FindingShape::from)
             .collect();
-        if voice.json {
+        if output_style.json {
             let kind = "confirmed";
             let all = ConfirmLine {
                 kind,
                 case,
                 findings,
             };
-            write_json_line(surroundings.output, &all)?;
+            write_json_line(command_context.output, &all)?;
         } else {
-            let mut text = feedback::case_text(&case, voice.language);
-            text.push_str(&findings_text(&findings, voice.language));
-            write!(surroundings.output, "{text}").map_err(CommandFailure::Write)?;
+            let mut text = feedback::case_text(&case, output_style.language);
+            text.push_str(&findings_text(&findings, output_style.language));
+            write!(command_context.output, "{text}").map_err(CommandFailure::Write)?;
         }
         Ok(Exit::Good)
     })

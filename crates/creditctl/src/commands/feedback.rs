@@ -48,22 +48,22 @@ struct ChangeLine {
 /// The platform refuses, or cannot be reached.
 pub fn run(
     task: &Feedback,
-    voice: OutputStyle,
-    surroundings: &mut CommandContext<'_>,
+    output_style: OutputStyle,
+    command_context: &mut CommandContext<'_>,
 ) -> Result<Exit, CommandFailure> {
     match &task.view {
-        FeedbackView::List(task) => run_online(list(task, voice, surroundings)),
-        FeedbackView::Watch(task) => run_online(watch(task, voice, surroundings)),
+        FeedbackView::List(task) => run_online(list(task, output_style, command_context)),
+        FeedbackView::Watch(task) => run_online(watch(task, output_style, command_context)),
     }
 }
 
 async fn list(
     task: &FeedbackList,
-    voice: OutputStyle,
-    surroundings: &mut CommandContext<'_>,
+    output_style: OutputStyle,
+    command_context: &mut CommandContext<'_>,
 ) -> Result<Exit, CommandFailure> {
-    let language = voice.language;
-    let platform = PlatformClient::open(&task.connection, voice, surroundings)?;
+    let language = output_style.language;
+    let platform = PlatformClient::open(&task.connection, output_style, command_context)?;
     let mut left = task.limit.unwrap_or(u64::MAX);
     let mut page_token = String::new();
     let (mut open, mut shown) = (false, 0_u64);
@@ -88,12 +88,12 @@ async fn list(
             shown += 1;
             let case = CaseShape::from(case);
             open |= case.state == "open";
-            if voice.json {
+            if output_style.json {
                 let kind_of_line = "case";
-                write_json_line(surroundings.output, &CaseLine { kind_of_line, case })?;
+                write_json_line(command_context.output, &CaseLine { kind_of_line, case })?;
             } else {
                 let text = case_text(&case, language);
-                write!(surroundings.output, "{text}").map_err(CommandFailure::Write)?;
+                write!(command_context.output, "{text}").map_err(CommandFailure::Write)?;
             }
         }
         page_token = page.next_page_token;
@@ -101,9 +101,9 @@ async fn list(
             break;
         }
     }
-    if !voice.json && shown == 0 {
-        let text = language.pick("没有待处理的反馈", "no feedback");
-        writeln!(surroundings.output, "{text}").map_err(CommandFailure::Write)?;
+    if !output_style.json && shown == 0 {
+        let text = language.choose_text("没有待处理的反馈", "no feedback");
+        writeln!(command_context.output, "{text}").map_err(CommandFailure::Write)?;
     }
     Ok(if open { Exit::Findings } else { Exit::Good })
 }
@@ -118,20 +118,20 @@ enum WatchEnd {
 
 async fn watch(
     task: &FeedbackWatch,
-    voice: OutputStyle,
-    surroundings: &mut CommandContext<'_>,
+    output_style: OutputStyle,
+    command_context: &mut CommandContext<'_>,
 ) -> Result<Exit, CommandFailure> {
-    let platform = PlatformClient::open(&task.connection, voice, surroundings)?;
+    let platform = PlatformClient::open(&task.connection, output_style, command_context)?;
     let mut cursor = match (&task.cursor, &task.cursor_file) {
         (Some(cursor), _) => cursor.clone(),
-        (None, Some(path)) => load_cursor(path, voice.language)?,
+        (None, Some(path)) => load_cursor(path, output_style.language)?,
         (None, None) => String::new(),
     };
     let mut tries = RetryTimer::new(platform.retry_timeout);
     let mut reported = false;
     loop {
         let before = cursor.clone();
-        let ended = follow(task, &platform, &mut cursor, voice, surroundings).await?;
+        let ended = follow(task, &platform, &mut cursor, output_style, command_context).await?;
         if cursor != before {
             tries.reset();
             reported = false;
@@ -142,11 +142,11 @@ async fn watch(
                 if !std::mem::replace(&mut reported, true) {
                     let said = status.message();
                     let text = say!(
-                        voice.language,
+                        output_style.language,
                         "连接中断（{said}），正在重试",
                         "the connection broke ({said}), trying again"
                     );
-                    surroundings.print_notice(&text);
+                    command_context.print_notice(&text);
                 }
                 if !tries.wait_before_retry().await {
                     return Err(platform.failure(CallError::Status(status)));
@@ -162,8 +162,8 @@ async fn follow(
     task: &FeedbackWatch,
     platform: &PlatformClient,
     cursor: &mut String,
-    voice: OutputStyle,
-    surroundings: &mut CommandContext<'_>,
+    output_style: OutputStyle,
+    command_context: &mut CommandContext<'_>,
 ) -> Result<WatchEnd, CommandFailure> {
     let request = platform.request(WatchFeedbackRequest {
         provider_code: String::new(),
@@ -188,11 +188,11 @@ async fn follow(
         match next {
             Ok(Some(response)) => {
                 let to = response.cursor.clone();
-                print_change(response, voice, surroundings)?;
+                print_change(response, output_style, command_context)?;
                 *cursor = to;
                 // Only after printing: a change is printed twice rather than never.
                 if let Some(path) = &task.cursor_file {
-                    store_cursor(path, cursor, voice.language)?;
+                    store_cursor(path, cursor, output_style.language)?;
                 }
             }
             // The platform ends it when it stops; it will be back.
@@ -204,13 +204,13 @@ async fn follow(
 
 fn print_change(
     response: WatchFeedbackResponse,
-    voice: OutputStyle,
-    surroundings: &mut CommandContext<'_>,
+    output_style: OutputStyle,
+    command_context: &mut CommandContext<'_>,
 ) -> Result<(), CommandFailure> {
     let happened = change_name(response.change());
     let changed_at = response.changed_at.and_then(format_moment);
     let case = CaseShape::from(response.case.unwrap_or_default());
-    if voice.json {
+    if output_style.json {
         let all = ChangeLine {
             kind: "change",
             change: happened,
@@ -218,27 +218,30 @@ fn print_change(
             cursor: response.cursor,
             case,
         };
-        write_json_line(surroundings.output, &all)?;
+        write_json_line(command_context.output, &all)?;
     } else {
         let said = match happened {
-            "opened" => voice.language.pick("新反馈", "opened"),
-            "reminded" => voice.language.pick("催办", "reminded"),
-            "overdue" => voice.language.pick("已逾期", "overdue"),
-            "closed" => voice.language.pick("已办结", "closed"),
-            _ => voice.language.pick("变化", "changed"),
+            "opened" => output_style.language.choose_text("新反馈", "opened"),
+            "reminded" => output_style.language.choose_text("催办", "reminded"),
+            "overdue" => output_style.language.choose_text("已逾期", "overdue"),
+            "closed" => output_style.language.choose_text("已办结", "closed"),
+            _ => output_style.language.choose_text("变化", "changed"),
         };
         let at = changed_at.unwrap_or_default();
-        let text = case_text(&case, voice.language);
-        write!(surroundings.output, "{at} {said}\n{text}").map_err(CommandFailure::Write)?;
+        let text = case_text(&case, output_style.language);
+        write!(command_context.output, "{at} {said}\n{text}").map_err(CommandFailure::Write)?;
     }
-    surroundings.output.flush().map_err(CommandFailure::Write)
+    command_context
+        .output
+        .flush()
+        .map_err(CommandFailure::Write)
 }
 
 fn load_cursor(path: &Path, language: Language) -> Result<String, CommandFailure> {
     match fs::read_to_string(path) {
         Ok(text) => Ok(text.trim().to_owned()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
-        Err(error) => Err(CommandFailure::reading(language, path, &error)),
+        Err(error) => Err(CommandFailure::cannot_read(language, path, &error)),
     }
 }
 
@@ -247,22 +250,22 @@ fn store_cursor(path: &Path, cursor: &str, language: Language) -> Result<(), Com
     let mut partial = path.as_os_str().to_owned();
     partial.push(".part");
     let done = fs::write(&partial, cursor).and_then(|()| fs::rename(&partial, path));
-    done.map_err(|error| CommandFailure::writing(language, path, &error))
+    done.map_err(|error| CommandFailure::cannot_write(language, path, &error))
 }
 
 /// A case as text.
 pub(super) fn case_text(case: &CaseShape, language: Language) -> String {
     let state = match case.state {
-        "open" if case.overdue => language.pick("逾期未改正", "open, overdue"),
-        "open" => language.pick("待改正", "open"),
-        "closed_by_rereport" => language.pick("已重新报送", "closed by a re-report"),
-        "closed_by_confirmation" => language.pick("已确认", "closed by confirmation"),
-        "closed_by_withdrawal" => language.pick("已撤回", "closed by withdrawal"),
-        _ => language.pick("未知", "unknown"),
+        "open" if case.overdue => language.choose_text("逾期未改正", "open, overdue"),
+        "open" => language.choose_text("待改正", "open"),
+        "closed_by_rereport" => language.choose_text("已重新报送", "closed by a re-report"),
+        "closed_by_confirmation" => language.choose_text("已确认", "closed by confirmation"),
+        "closed_by_withdrawal" => language.choose_text("已撤回", "closed by withdrawal"),
+        _ => language.choose_text("未知", "unknown"),
     };
     let kind = match case.kind {
-        "contradicted" => language.pick("与其他单位不一致", "contradicted"),
-        _ => language.pick("退回", "returned"),
+        "contradicted" => language.choose_text("与其他单位不一致", "contradicted"),
+        _ => language.choose_text("退回", "returned"),
     };
     let CaseShape {
         case_id,
@@ -273,7 +276,7 @@ pub(super) fn case_text(case: &CaseShape, language: Language) -> String {
         ..
     } = case;
     let provisional = if case.due_provisional {
-        language.pick("（暂定）", " (provisional)")
+        language.choose_text("（暂定）", " (provisional)")
     } else {
         ""
     };

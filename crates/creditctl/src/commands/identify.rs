@@ -38,35 +38,37 @@ const BUFFER: usize = 64 * 1024;
 pub fn run(
     task: &Identify,
     language: Language,
-    surroundings: &mut CommandContext<'_>,
+    command_context: &mut CommandContext<'_>,
 ) -> Result<Exit, CommandFailure> {
-    let today = task.today.unwrap_or_else(|| surroundings.today());
-    let mut desk = CodeChecker {
+    let today = task.today.unwrap_or_else(|| command_context.today());
+    let mut checker = CodeChecker {
         today,
         explain: task.explain.then_some(language),
-        output: BufWriter::with_capacity(BUFFER, &mut *surroundings.output),
-        errors: &mut *surroundings.errors,
+        output: BufWriter::with_capacity(BUFFER, &mut *command_context.output),
+        errors: &mut *command_context.errors,
         exit: Exit::Good,
     };
     let done = if task.codes.is_empty() {
-        if surroundings.interactive {
+        if command_context.interactive {
             // A prompt only; input works without it.
-            let _ = writeln!(desk.errors, "{}", language.waiting());
+            let _ = writeln!(checker.errors, "{}", language.waiting());
         }
-        desk.check_stream(&mut *surroundings.input)
+        checker.check_stream(&mut *command_context.input)
     } else {
-        task.codes.iter().try_for_each(|code| desk.check_code(code))
+        task.codes
+            .iter()
+            .try_for_each(|code| checker.check_code(code))
     };
-    match done.and_then(|()| desk.output.flush().map_err(CommandFailure::Write)) {
+    match done.and_then(|()| checker.output.flush().map_err(CommandFailure::Write)) {
         // The reader has seen enough; what was found so far still counts.
         Err(CommandFailure::Write(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {
-            let exit = desk.exit;
+            let exit = checker.exit;
             // The reader of what is still buffered has gone.
-            let _ = desk.output.into_parts();
+            let _ = checker.output.into_parts();
             Ok(exit)
         }
         Err(failure) => Err(failure),
-        Ok(()) => Ok(desk.exit),
+        Ok(()) => Ok(checker.exit),
     }
 }
 

@@ -22,32 +22,32 @@ use crate::{CommandContext, CommandFailure};
 /// A file or item that cannot be used.
 pub fn run(
     task: &Lint,
-    voice: OutputStyle,
-    surroundings: &mut CommandContext<'_>,
+    output_style: OutputStyle,
+    command_context: &mut CommandContext<'_>,
 ) -> Result<Exit, CommandFailure> {
-    let language = voice.language;
-    let variable = || (surroundings.environment)("CREDIT_PROVIDER");
+    let language = output_style.language;
+    let variable = || (command_context.environment)("CREDIT_PROVIDER");
     let provider = task.provider.clone().or_else(variable).ok_or_else(|| {
-        CommandFailure::unable(language.pick(
+        CommandFailure::cannot_run(language.choose_text(
             "缺少报送单位的统一社会信用代码：请用 --provider 或环境变量 CREDIT_PROVIDER 给出",
             "no code of the reporting unit: give --provider or the variable CREDIT_PROVIDER",
         ))
     })?;
     if CreditCode::parse(&provider).is_err() {
-        return Err(CommandFailure::unable(say!(
+        return Err(CommandFailure::cannot_run(say!(
             language,
             "“{provider}”不是正确的统一社会信用代码",
             "\"{provider}\" is no valid unified social credit code"
         )));
     }
-    let today = task.today.unwrap_or_else(|| surroundings.today());
+    let today = task.today.unwrap_or_else(|| command_context.today());
     let item = items::find_item(&task.source, today, None, language)?;
-    let checked = CheckedFile::open(&task.source, item, language, surroundings)?;
+    let checked = CheckedFile::open(&task.source, item, language, command_context)?;
     if let Some(text) = checked.duplicates_text(language) {
-        surroundings.print_notice(&text);
+        command_context.print_notice(&text);
     }
     let calendar =
-        Calendar::builtin().map_err(|error| CommandFailure::unable(error.to_string()))?;
+        Calendar::builtin().map_err(|error| CommandFailure::cannot_run(error.to_string()))?;
     let working_days: Arc<dyn WorkingDays> = Arc::new(WorkingDayTable::from_calendar(&calendar));
     let context = CheckContext {
         received_on: today,
@@ -56,7 +56,7 @@ pub fn run(
         attestations: &[],
     };
     let errors = task.source.errors.clone();
-    let mut report = FileReport::new(&checked, errors, voice, &mut *surroundings.output);
+    let mut report = FileReport::new(&checked, errors, output_style, &mut *command_context.output);
     let mut records = checked.records(language)?;
     while let Some((row, record)) = records.next_record()? {
         let verdict = check_record_as(checked.form(), &checked.item, &record.content, &context);

@@ -1,7 +1,7 @@
 //! `creditctl nil`: there was nothing to report (零报告). The id follows from item and period, so that the same
 //! declaration counts once however often it is made.
 
-use credit_record::normalise::format_date;
+use credit_record::normalise::format_day;
 use proto::credit::ingest::v1::ReportNilRequest;
 use serde::Serialize;
 
@@ -34,19 +34,20 @@ struct NilLine {
 /// The platform refuses, or cannot be reached.
 pub fn run(
     task: &NilOptions,
-    voice: OutputStyle,
-    surroundings: &mut CommandContext<'_>,
+    output_style: OutputStyle,
+    command_context: &mut CommandContext<'_>,
 ) -> Result<Exit, CommandFailure> {
-    let language = voice.language;
+    let language = output_style.language;
     if task.from > task.to {
-        return Err(CommandFailure::unable(
-            language.pick("起始日期晚于截止日期", "the first day is after the last"),
-        ));
+        return Err(CommandFailure::cannot_run(language.choose_text(
+            "起始日期晚于截止日期",
+            "the first day is after the last",
+        )));
     }
-    let (from, to) = (format_date(task.from), format_date(task.to));
+    let (from, to) = (format_day(task.from), format_day(task.to));
     let item = &task.item;
     run_online(async {
-        let platform = PlatformClient::open(&task.connection, voice, surroundings)?;
+        let platform = PlatformClient::open(&task.connection, output_style, command_context)?;
         let request = ReportNilRequest {
             submission_id: format!("nil/{item}/{from}/{to}"),
             item_code: item.clone(),
@@ -60,7 +61,7 @@ pub fn run(
             .await
             .map_err(|error| platform.failure(error))?;
         let report = answer.report.unwrap_or_default();
-        if voice.json {
+        if output_style.json {
             let all = NilLine {
                 kind: "nil",
                 submission_id: report.submission_id,
@@ -71,7 +72,7 @@ pub fn run(
                 period_to: report.period_to,
                 received_at: report.received_at.and_then(format_moment),
             };
-            write_json_line(surroundings.output, &all)?;
+            write_json_line(command_context.output, &all)?;
         } else {
             let id = report.report_id;
             let text = say!(
@@ -79,7 +80,7 @@ pub fn run(
                 "零报告已受理：{item}，{from} 至 {to}，编号 {id}",
                 "nil report taken: {item}, {from} to {to}, number {id}"
             );
-            writeln!(surroundings.output, "{text}").map_err(CommandFailure::Write)?;
+            writeln!(command_context.output, "{text}").map_err(CommandFailure::Write)?;
         }
         Ok(Exit::Good)
     })

@@ -32,10 +32,10 @@ struct TakeBackLine {
 /// The platform refuses, or cannot be reached.
 pub fn run_revoke(
     task: &TakeBackOptions,
-    voice: OutputStyle,
-    surroundings: &mut CommandContext<'_>,
+    output_style: OutputStyle,
+    command_context: &mut CommandContext<'_>,
 ) -> Result<Exit, CommandFailure> {
-    take_back(task, Operation::Revoke, voice, surroundings)
+    take_back(task, Operation::Revoke, output_style, command_context)
 }
 
 /// Runs `withdraw`.
@@ -44,23 +44,23 @@ pub fn run_revoke(
 /// As [`run_revoke`].
 pub fn run_withdraw(
     task: &TakeBackOptions,
-    voice: OutputStyle,
-    surroundings: &mut CommandContext<'_>,
+    output_style: OutputStyle,
+    command_context: &mut CommandContext<'_>,
 ) -> Result<Exit, CommandFailure> {
-    take_back(task, Operation::Withdraw, voice, surroundings)
+    take_back(task, Operation::Withdraw, output_style, command_context)
 }
 
 fn take_back(
     task: &TakeBackOptions,
     operation: Operation,
-    voice: OutputStyle,
-    surroundings: &mut CommandContext<'_>,
+    output_style: OutputStyle,
+    command_context: &mut CommandContext<'_>,
 ) -> Result<Exit, CommandFailure> {
-    let language = voice.language;
+    let language = output_style.language;
     let reason = task.reason.trim();
     let length = reason.chars().count();
     if !(2..=2000).contains(&length) {
-        return Err(CommandFailure::unable(say!(
+        return Err(CommandFailure::cannot_run(say!(
             language,
             "原因须为2至2000个字符，现为{length}个",
             "a reason has 2 to 2000 characters, this one {length}"
@@ -72,7 +72,7 @@ fn take_back(
         None => Uuid::new_v4().to_string(),
     };
     run_online(async {
-        let platform = PlatformClient::open(&task.connection, voice, surroundings)?;
+        let platform = PlatformClient::open(&task.connection, output_style, command_context)?;
         let request = SubmitRecordRequest {
             submission: Some(Submission {
                 submission_id: id.clone(),
@@ -100,13 +100,13 @@ fn take_back(
                         "是否已受理尚不确定；用 --id {id} 重复同一命令不会重复办理",
                         "whether it was taken is not known; the same command with --id {id} does nothing twice"
                     );
-                    surroundings.print_notice(&text);
+                    command_context.print_notice(&text);
                 }
                 return Err(failure);
             }
         };
         let receipt = status::receipt_shape(answer.receipt, language)?;
-        if voice.json {
+        if output_style.json {
             let operation = match operation {
                 Operation::Withdraw => "withdraw",
                 _ => "revoke",
@@ -117,10 +117,10 @@ fn take_back(
                 operation,
                 receipt,
             };
-            write_json_line(surroundings.output, &all)?;
+            write_json_line(command_context.output, &all)?;
         } else {
             let text = status::receipt_text(&receipt, language);
-            write!(surroundings.output, "{text}").map_err(CommandFailure::Write)?;
+            write!(command_context.output, "{text}").map_err(CommandFailure::Write)?;
         }
         Ok(Exit::Good)
     })

@@ -11,7 +11,7 @@ use crate::client::{PlatformClient, run_online};
 use crate::exit::Exit;
 use crate::language::{Language, say};
 use crate::report::{findings_text, write_json_line};
-use crate::shapes::{FindingShape, ReceiptShape, standing_name};
+use crate::shapes::{FindingShape, ReceiptShape, status_name};
 use crate::{CommandContext, CommandFailure};
 
 /// The line of `receipt --json`.
@@ -42,11 +42,11 @@ struct StatusLine {
 /// The platform does not know the submission, or cannot be reached.
 pub fn run_receipt(
     task: &SubmissionOptions,
-    voice: OutputStyle,
-    surroundings: &mut CommandContext<'_>,
+    output_style: OutputStyle,
+    command_context: &mut CommandContext<'_>,
 ) -> Result<Exit, CommandFailure> {
     run_online(async {
-        let platform = PlatformClient::open(&task.connection, voice, surroundings)?;
+        let platform = PlatformClient::open(&task.connection, output_style, command_context)?;
         let request = GetReceiptRequest {
             submission_id: task.submission_id.clone(),
         };
@@ -56,13 +56,13 @@ pub fn run_receipt(
             })
             .await
             .map_err(|error| platform.failure(error))?;
-        let receipt = receipt_shape(answer.receipt, voice.language)?;
-        if voice.json {
+        let receipt = receipt_shape(answer.receipt, output_style.language)?;
+        if output_style.json {
             let kind = "receipt";
-            write_json_line(surroundings.output, &ReceiptLine { kind, receipt })?;
+            write_json_line(command_context.output, &ReceiptLine { kind, receipt })?;
         } else {
-            let text = receipt_text(&receipt, voice.language);
-            writeln!(surroundings.output, "{text}").map_err(CommandFailure::Write)?;
+            let text = receipt_text(&receipt, output_style.language);
+            writeln!(command_context.output, "{text}").map_err(CommandFailure::Write)?;
         }
         Ok(Exit::Good)
     })
@@ -74,12 +74,12 @@ pub fn run_receipt(
 /// As [`run_receipt`].
 pub fn run_status(
     task: &SubmissionOptions,
-    voice: OutputStyle,
-    surroundings: &mut CommandContext<'_>,
+    output_style: OutputStyle,
+    command_context: &mut CommandContext<'_>,
 ) -> Result<Exit, CommandFailure> {
-    let language = voice.language;
+    let language = output_style.language;
     run_online(async {
-        let platform = PlatformClient::open(&task.connection, voice, surroundings)?;
+        let platform = PlatformClient::open(&task.connection, output_style, command_context)?;
         let request = GetSubmissionStatusRequest {
             submission_id: task.submission_id.clone(),
         };
@@ -89,7 +89,7 @@ pub fn run_status(
             })
             .await
             .map_err(|error| platform.failure(error))?;
-        let stands = standing_name(status.standing());
+        let version_status = status_name(status.standing());
         let current_operation = match status.current_operation() {
             proto::credit::common::v1::Operation::Revoke => "revoke",
             proto::credit::common::v1::Operation::Withdraw => "withdraw",
@@ -116,23 +116,23 @@ pub fn run_status(
         };
         let findings: Vec<FindingShape> = findings.into_iter().map(FindingShape::from).collect();
         let current = status.current_revision;
-        if voice.json {
+        if output_style.json {
             let all = StatusLine {
                 kind: "status",
                 receipt,
-                standing: stands,
+                standing: version_status,
                 current_revision: current,
                 current_operation,
                 verdict,
                 findings,
             };
-            write_json_line(surroundings.output, &all)?;
+            write_json_line(command_context.output, &all)?;
         } else {
             let mut text = receipt_text(&receipt, language);
-            text.push_str(&standing_text(stands, current, language));
+            text.push_str(&standing_text(version_status, current, language));
             text.push_str(verdict_text(verdict, language));
             text.push_str(&findings_text(&findings, language));
-            write!(surroundings.output, "{text}").map_err(CommandFailure::Write)?;
+            write!(command_context.output, "{text}").map_err(CommandFailure::Write)?;
         }
         Ok(exit)
     })
@@ -146,7 +146,7 @@ pub(super) fn receipt_shape(
     receipt.map(ReceiptShape::from).ok_or_else(|| {
         CommandFailure::with_exit(
             Exit::Unavailable,
-            language.pick(
+            language.choose_text(
                 "平台的应答中没有回执",
                 "the platform's answer holds no receipt",
             ),
@@ -167,8 +167,8 @@ pub(super) fn receipt_text(receipt: &ReceiptShape, language: Language) -> String
     } = receipt;
     let at = received_at.as_deref().unwrap_or("-");
     let outcome = match receipt.outcome {
-        "unchanged" => language.pick("内容未变", "unchanged"),
-        _ => language.pick("已受理", "accepted for processing"),
+        "unchanged" => language.choose_text("内容未变", "unchanged"),
+        _ => language.choose_text("已受理", "accepted for processing"),
     };
     say!(
         language,
@@ -179,10 +179,10 @@ pub(super) fn receipt_text(receipt: &ReceiptShape, language: Language) -> String
 
 fn standing_text(standing: &str, current: u64, language: Language) -> String {
     let said = match standing {
-        "current" => language.pick("现行版本", "the current version"),
-        "superseded" => language.pick("已被新版本取代", "superseded by a newer version"),
-        "revoked" => language.pick("记录已被撤销或撤回", "revoked or withdrawn since"),
-        _ => language.pick("未知", "unknown"),
+        "current" => language.choose_text("现行版本", "the current version"),
+        "superseded" => language.choose_text("已被新版本取代", "superseded by a newer version"),
+        "revoked" => language.choose_text("记录已被撤销或撤回", "revoked or withdrawn since"),
+        _ => language.choose_text("未知", "unknown"),
     };
     say!(
         language,
@@ -193,8 +193,8 @@ fn standing_text(standing: &str, current: u64, language: Language) -> String {
 
 fn verdict_text(verdict: &str, language: Language) -> &'static str {
     match verdict {
-        "returned" => language.pick("  结论：退回\n", "  verdict: returned\n"),
-        "accepted" => language.pick("  结论：通过\n", "  verdict: accepted\n"),
-        _ => language.pick("  结论：尚未作出\n", "  verdict: not given yet\n"),
+        "returned" => language.choose_text("  结论：退回\n", "  verdict: returned\n"),
+        "accepted" => language.choose_text("  结论：通过\n", "  verdict: accepted\n"),
+        _ => language.choose_text("  结论：尚未作出\n", "  verdict: not given yet\n"),
     }
 }

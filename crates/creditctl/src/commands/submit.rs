@@ -38,31 +38,31 @@ const FLUSH_AFTER_ANSWERS: u64 = 256;
 /// A file that cannot be used, or a platform that cannot be reached.
 pub fn run(
     task: &Submit,
-    voice: OutputStyle,
-    surroundings: &mut CommandContext<'_>,
+    output_style: OutputStyle,
+    command_context: &mut CommandContext<'_>,
 ) -> Result<Exit, CommandFailure> {
-    run_online(submit(task, voice, surroundings))
+    run_online(submit(task, output_style, command_context))
 }
 
 async fn submit(
     task: &Submit,
-    voice: OutputStyle,
-    surroundings: &mut CommandContext<'_>,
+    output_style: OutputStyle,
+    command_context: &mut CommandContext<'_>,
 ) -> Result<Exit, CommandFailure> {
-    let language = voice.language;
+    let language = output_style.language;
     let source = &task.source;
     if let Some(batch) = &task.batch
         && (batch.trim().is_empty()
             || batch.chars().count() > MOST_BATCH
             || batch.chars().any(char::is_control))
     {
-        return Err(CommandFailure::unable(say!(
+        return Err(CommandFailure::cannot_run(say!(
             language,
             "批次名称须为1至{MOST_BATCH}个字符，不含控制字符",
             "the name of a batch has 1 to {MOST_BATCH} characters and no control characters"
         )));
     }
-    let platform = PlatformClient::open(&task.connection, voice, surroundings)?;
+    let platform = PlatformClient::open(&task.connection, output_style, command_context)?;
     let scope = platform
         .call_with_retry(GetReportingScopeRequest {}, async |request| {
             platform.ingest().get_reporting_scope(request).await
@@ -82,20 +82,20 @@ async fn submit(
             "{name} 目前没有可以新报的目录事项 {code}，只能更正此前报送的记录",
             "{name} can report nothing new of item {code}, only correct what it reported before"
         );
-        surroundings.print_notice(&text);
+        command_context.print_notice(&text);
     }
-    let today = surroundings.today();
+    let today = command_context.today();
     let item = items::find_item(source, today, in_force, language)?;
-    let checked = CheckedFile::open(source, item, language, surroundings)?;
+    let checked = CheckedFile::open(source, item, language, command_context)?;
     if let Some(text) = checked.duplicates_text(language) {
         if !task.allow_duplicates {
-            let hint = language.pick(
+            let hint = language.choose_text(
                 "未发送任何内容；如后一行确为该记录的新版本，请加 --allow-duplicates",
                 "nothing was sent; if a later row is a newer version of the record, say --allow-duplicates",
             );
-            return Err(CommandFailure::unable(format!("{text}; {hint}")));
+            return Err(CommandFailure::cannot_run(format!("{text}; {hint}")));
         }
-        surroundings.print_notice(&text);
+        command_context.print_notice(&text);
     }
     let content = checked.content_digest(source);
     let batch = task.batch.clone().unwrap_or_else(|| content.clone());
@@ -108,9 +108,9 @@ async fn submit(
             "上次运行已取得{done}行的答复（共{rows}行），从中断处继续",
             "an earlier run has the answers to {done} of {rows} rows; going on there"
         );
-        surroundings.print_notice(&text);
+        command_context.print_notice(&text);
     }
-    let terminal = surroundings.terminal.filter(|_| !voice.json);
+    let terminal = command_context.terminal.filter(|_| !output_style.json);
     let token = state.token.clone();
     let mut sending = SubmitUpload {
         records: checked.records(language)?,
@@ -123,13 +123,13 @@ async fn submit(
             checked.rows,
             state.answers.len() as u64,
             language,
-            language.pick("报送", "sending"),
+            language.choose_text("报送", "sending"),
         ),
         state: &mut state,
         unflushed: 0,
         break_reported: false,
         language,
-        surroundings,
+        command_context,
     };
     upload_records(&platform, token, &mut sending).await?;
     sending.bar.finish_and_clear();
@@ -143,15 +143,15 @@ async fn submit(
             checked.rows,
             0,
             language,
-            language.pick("校验", "verdicts"),
+            language.choose_text("校验", "verdicts"),
         ),
         waiting: (!task.no_wait).then(|| VerdictTimeout::new(Duration::from_secs(task.wait))),
         platform: &platform,
     };
     let errors = source.errors.clone();
     // Duplicates that were allowed are no fault.
-    let mut report =
-        FileReport::new(&checked, errors, voice, &mut *surroundings.output).allowing_duplicates();
+    let mut report = FileReport::new(&checked, errors, output_style, &mut *command_context.output)
+        .allowing_duplicates();
     judged.collect_verdicts(&mut report, language).await?;
     let done = report.pending() == 0;
     let exit = report.finish()?;
@@ -165,7 +165,7 @@ async fn submit(
 fn missing_key_refusal() -> RefusalShape {
     RefusalShape {
         status: 0,
-        reason: "RECORD_KEY_MISSING".to_owned(),
+        reason: "RECORD_KEY_INVALID".to_owned(),
         field: "record_key".to_owned(),
         rule: "at least one part of the record's key is given".to_owned(),
         message: "记录主键的各列都为空或无法读取，该行未发送".to_owned(),
@@ -183,7 +183,7 @@ struct SubmitUpload<'a, 's> {
     unflushed: u64,
     break_reported: bool,
     language: Language,
-    surroundings: &'a mut CommandContext<'s>,
+    command_context: &'a mut CommandContext<'s>,
 }
 
 impl UploadDriver for SubmitUpload<'_, '_> {
@@ -248,7 +248,8 @@ impl UploadDriver for SubmitUpload<'_, '_> {
             "连接中断（{said}），正在重试；已取得的回执有效",
             "the connection broke ({said}), trying again; receipts so far stand"
         );
-        self.bar.suspend(|| self.surroundings.print_notice(&text));
+        self.bar
+            .suspend(|| self.command_context.print_notice(&text));
     }
 }
 
@@ -354,7 +355,7 @@ fn progress_bar(
     let Some(draw) = terminal else {
         return ProgressBar::hidden();
     };
-    let template = language.pick(
+    let template = language.choose_text(
         "{msg} {wide_bar} {pos}/{len} {per_sec} 剩余 {eta}",
         "{msg} {wide_bar} {pos}/{len} {per_sec} {eta} left",
     );

@@ -48,7 +48,7 @@ pub struct EncodingProbe {
 
 impl std::fmt::Debug for EncodingProbe {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Probe").finish_non_exhaustive()
+        f.debug_struct("EncodingProbe").finish_non_exhaustive()
     }
 }
 
@@ -165,7 +165,7 @@ pub struct DecodingReader<R> {
 
 impl<R> std::fmt::Debug for DecodingReader<R> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Decoding").finish_non_exhaustive()
+        f.debug_struct("DecodingReader").finish_non_exhaustive()
     }
 }
 

@@ -122,7 +122,7 @@ impl ErrorFile {
         let partial = with_suffix(&target, ".part");
         let create = || {
             let file = File::create(&partial);
-            file.map_err(|error| CommandFailure::writing(language, &partial, &error))
+            file.map_err(|error| CommandFailure::cannot_write(language, &partial, &error))
         };
         let layout = checked.layout();
         let keep =
@@ -156,7 +156,7 @@ impl ErrorFile {
             kept,
         };
         let done = file.header(checked);
-        done.map_err(|error| CommandFailure::writing(language, &file.partial, &error))?;
+        done.map_err(|error| CommandFailure::cannot_write(language, &file.partial, &error))?;
         Ok(file)
     }
 
@@ -205,7 +205,7 @@ impl ErrorFile {
                 self.table_row(&added, row, &marked, false)
             }
         };
-        done.map_err(|error| CommandFailure::writing(self.language, &self.partial, &error))
+        done.map_err(|error| CommandFailure::cannot_write(self.language, &self.partial, &error))
     }
 
     fn line(&mut self, added: &[String; 6], content: &[u8]) -> io::Result<()> {
@@ -287,7 +287,7 @@ impl ErrorFile {
             ..
         } = self;
         let failed =
-            |error: &dyn std::fmt::Display| CommandFailure::writing(language, &target, error);
+            |error: &dyn std::fmt::Display| CommandFailure::cannot_write(language, &target, error);
         match writer {
             ErrorFileWriter::Csv { mut file, .. } | ErrorFileWriter::Jsonl(mut file) => {
                 file.flush().map_err(|error| failed(&error))?;

@@ -106,10 +106,10 @@ impl InputFile {
     pub fn open(source: &SourceOptions, language: Language) -> Result<Self, CommandFailure> {
         let path = &source.file;
         let reading =
-            |error: &dyn std::fmt::Display| CommandFailure::reading(language, path, error);
+            |error: &dyn std::fmt::Display| CommandFailure::cannot_read(language, path, error);
         let shown = path.display();
         let Some(kind) = FileFormat::from_path(path) else {
-            return Err(CommandFailure::unable(say!(
+            return Err(CommandFailure::cannot_run(say!(
                 language,
                 "无法识别文件 {shown} 的格式：请使用 .csv、.xlsx 或 .jsonl 文件（旧版 .xls 请另存为 .xlsx）",
                 "{shown}: the format is unknown; use .csv, .xlsx or .jsonl (save .xls as .xlsx)"
@@ -170,12 +170,12 @@ impl InputFile {
     /// Changed, or removed.
     pub fn ensure_unchanged(&self, language: Language) -> Result<(), CommandFailure> {
         let now =
-            stamp(&self.path).map_err(|e| CommandFailure::reading(language, &self.path, &e))?;
+            stamp(&self.path).map_err(|e| CommandFailure::cannot_read(language, &self.path, &e))?;
         if now == self.stamp {
             return Ok(());
         }
         let shown = self.path.display();
-        Err(CommandFailure::unable(say!(
+        Err(CommandFailure::cannot_run(say!(
             language,
             "文件 {shown} 在处理过程中被修改，请保存并关闭后重新运行",
             "{shown} was changed while it was worked on: save and close it, then run this again"
@@ -189,7 +189,7 @@ impl InputFile {
     pub fn rows(&self, language: Language) -> Result<FileRows<'_>, CommandFailure> {
         let open = || {
             File::open(&self.path)
-                .map_err(|error| CommandFailure::reading(language, &self.path, &error))
+                .map_err(|error| CommandFailure::cannot_read(language, &self.path, &error))
         };
         let reader = match (&self.sheet, self.kind) {
             (Some(sheet), _) => RowReader::Xlsx(sheet.rows()),
@@ -222,7 +222,7 @@ fn encoding_of(
     language: Language,
 ) -> Result<(Encoding, bool), CommandFailure> {
     let shown = path.display();
-    let refused = |text| Err(CommandFailure::unable(text));
+    let refused = |text| Err(CommandFailure::cannot_run(text));
     match (wanted, guess) {
         (Some(Encoding::Utf8) | None, EncodingGuess::Utf8) => Ok((Encoding::Utf8, false)),
         (None, EncodingGuess::Gb18030) => Ok((Encoding::Gb18030, true)),
@@ -288,7 +288,7 @@ impl FileRows<'_> {
 
     fn read(&mut self) -> Result<Option<FileRow>, CommandFailure> {
         let failed = |error: &dyn std::fmt::Display| {
-            Err(CommandFailure::reading(self.language, self.path, error))
+            Err(CommandFailure::cannot_read(self.language, self.path, error))
         };
         match &mut self.reader {
             RowReader::Csv(reader) => match reader.next_row() {

@@ -30,7 +30,8 @@ impl WorkbookSheet {
         wanted: Option<&str>,
         language: Language,
     ) -> Result<Self, CommandFailure> {
-        let failed = |error: calamine::XlsxError| CommandFailure::reading(language, path, &error);
+        let failed =
+            |error: calamine::XlsxError| CommandFailure::cannot_read(language, path, &error);
         let mut book: Xlsx<_> = open_workbook(path).map_err(failed)?;
         let names = book.sheet_names().to_vec();
         let known = |name: &&str| names.iter().any(|known| known == name);
@@ -39,7 +40,7 @@ impl WorkbookSheet {
             Some(name) if known(&name) => name,
             Some(name) => {
                 let have = names.join("、");
-                return Err(CommandFailure::unable(say!(
+                return Err(CommandFailure::cannot_run(say!(
                     language,
                     "文件 {shown} 中没有工作表“{name}”，有：{have}",
                     "{shown} has no sheet \"{name}\"; it has: {have}"
@@ -51,7 +52,7 @@ impl WorkbookSheet {
             {
                 Some(name) => name,
                 None => {
-                    return Err(CommandFailure::unable(say!(
+                    return Err(CommandFailure::cannot_run(say!(
                         language,
                         "文件 {shown} 中没有工作表",
                         "{shown} has no sheet"

@@ -59,7 +59,7 @@ fn submit(file: &str, endpoint: &str, more: &[&str]) -> (u8, String, String) {
     let screen = Screen::default();
     let (mut output, mut errors) = (Vec::new(), Vec::new());
     let draw = || ProgressDrawTarget::term_like(Box::new(screen.clone()));
-    let mut surroundings = CommandContext {
+    let mut command_context = CommandContext {
         interactive: false,
         input: &mut io::empty(),
         output: &mut output,
@@ -77,7 +77,7 @@ fn submit(file: &str, endpoint: &str, more: &[&str]) -> (u8, String, String) {
         endpoint,
     ];
     let arguments = arguments.iter().chain(more).map(|a| (*a).into());
-    let exit = run(arguments, &mut surroundings);
+    let exit = run(arguments, &mut command_context);
     let seen = screen.0.lock().unwrap().clone();
     (exit.code(), String::from_utf8(output).unwrap(), seen)
 }

@@ -152,7 +152,7 @@ async fn lines_of_json_are_sent_as_their_bytes() {
     let rows = said.rows();
     assert_eq!(rows[3]["row"], 5, "blank lines count");
     assert_eq!(rows[3]["outcome"], "not_sent");
-    assert_eq!(rows[3]["refusal"]["reason"], "RECORD_KEY_MISSING");
+    assert_eq!(rows[3]["refusal"]["reason"], "RECORD_KEY_INVALID");
     assert_eq!(said.summary()["not_sent"], 1);
     let inner = fake.inner();
     let sent: Vec<&[u8]> = inner.ledger.iter().map(|(s, _)| &s.content[..]).collect();

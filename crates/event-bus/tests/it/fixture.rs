@@ -294,7 +294,7 @@ impl BusFixture {
         self.bed.wait_until_settled().await?;
         process.stop().await?;
         let mut effects = self.effects().await?;
-        let emitted = self.bed.emitted::<ItemVersionPublished>().await?;
+        let emitted = self.bed.emitted_events::<ItemVersionPublished>().await?;
         let mut emitted: Vec<String> = emitted.into_iter().map(|event| event.code).collect();
         effects.sort();
         emitted.sort();
@@ -307,7 +307,7 @@ impl BusFixture {
 impl BusProcess {
     /// Stops in order.
     pub async fn stop(self) -> Result<()> {
-        self.context.shutdown.request();
+        self.context.shutdown.request_stop();
         let ended = self.context.shutdown.wait_finished(WAIT_TIMEOUT).await;
         ended.map_err(anyhow::Error::msg)
     }
@@ -362,7 +362,7 @@ impl BusProcess {
 
 impl Drop for BusProcess {
     fn drop(&mut self) {
-        self.context.shutdown.request();
+        self.context.shutdown.request_stop();
     }
 }
 

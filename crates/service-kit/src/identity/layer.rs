@@ -67,7 +67,7 @@ impl AuthLayer {
             .verifier
             .verify(token, self.clock.now())
             .map_err(refuse_token)?;
-        if allowed.iter().any(|role| principal.is(*role)) {
+        if allowed.iter().any(|role| principal.has_role(*role)) {
             return Ok(principal);
         }
         tracing::info!(account = %principal.account, path, "call refused by role");

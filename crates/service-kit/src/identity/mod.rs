@@ -107,7 +107,7 @@ impl Principal {
     }
 
     /// Whether it may act as `role`.
-    pub fn is(&self, role: Role) -> bool {
+    pub fn has_role(&self, role: Role) -> bool {
         self.roles.contains(&role)
     }
 }

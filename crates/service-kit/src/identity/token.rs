@@ -353,7 +353,7 @@ mod tests {
         for _ in 0..2 {
             let principal = verifier.verify(&token, now()).unwrap();
             assert_eq!(principal.organisation, "11430100006123458R");
-            assert!(principal.is(Role::Provider) && !principal.is(Role::CreditOffice));
+            assert!(principal.has_role(Role::Provider) && !principal.has_role(Role::CreditOffice));
         }
         let later = now() + Duration::hours(1);
         assert_eq!(verifier.verify(&token, later), Err(TokenError::Expired));

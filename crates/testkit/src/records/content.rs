@@ -2,7 +2,7 @@
 //! `dirt` and `plant` change it afterwards.
 
 use credit_record::SubjectKind;
-use credit_record::normalise::format_date;
+use credit_record::normalise::format_day;
 use rand::Rng;
 use rand::rngs::StdRng;
 use serde_json::{Map, Value, json};
@@ -178,10 +178,10 @@ impl<'p> RecordDraft<'p> {
         let from = self.decided + Duration::days(pick(rng, &[0, 0, 0, 1, 5]));
         let until = match licence.years {
             0 => "2099-12-31".to_owned(),
-            years => format_date(years_on(from, years) - Duration::DAY),
+            years => format_day(years_on(from, years) - Duration::DAY),
         };
-        self.set("XK_JDRQ", format_date(self.decided));
-        self.set("XK_YXQZ", format_date(from));
+        self.set("XK_JDRQ", format_day(self.decided));
+        self.set("XK_YXQZ", format_day(from));
         self.set("XK_YXQZI", until);
         self.set("XK_XKJG", self.provider.name.as_str());
         self.set("XK_XKJGDM", self.provider.code.as_str());
@@ -242,11 +242,11 @@ impl<'p> RecordDraft<'p> {
                 format!("{certificate}（43{year}{:06}）", index + 1),
             );
         }
-        self.set("CF_JDRQ", format_date(self.decided));
+        self.set("CF_JDRQ", format_day(self.decided));
         self.set("CF_YXQ", "2099-12-31");
         if rng.random_ratio(1, 2) {
             let years = rng.random_range(1..=3);
-            self.set("CF_GSJZQ", format_date(years_on(self.decided, years)));
+            self.set("CF_GSJZQ", format_day(years_on(self.decided, years)));
         }
         self.set("CF_CFJG", self.provider.name.as_str());
         self.set("CF_CFJGDM", self.provider.code.as_str());

@@ -2,7 +2,7 @@
 //! for one record in twenty.
 
 use credit_record::id::IdRule;
-use credit_record::normalise::format_date;
+use credit_record::normalise::format_day;
 use credit_record::{CreditCode, FindingCode, SubjectKind};
 use rand::Rng;
 use rand::rngs::StdRng;
@@ -54,7 +54,7 @@ const FIELDS: [(FindingCode, PlantFunction); 33] = [
         put(d, "_JDRQ", date)
     }),
     (FindingCode::DateOrder, |rng, d| {
-        let early = format_date(d.decided - Duration::days(40));
+        let early = format_day(d.decided - Duration::days(40));
         match (d.prefix(), pick(rng, &[true, false])) {
             ("XK", _) => put(d, "_YXQZI", early),
             ("CF", true) => put(d, "_YXQ", early),
@@ -63,7 +63,7 @@ const FIELDS: [(FindingCode, PlantFunction); 33] = [
     }),
     (FindingCode::DateFuture, |_, d| {
         // Far enough that it is still future when the record arrives some days after `today`.
-        let later = format_date(d.today + Duration::days(400));
+        let later = format_day(d.today + Duration::days(400));
         d.fields.remove("CF_GSJZQ");
         put(d, "_JDRQ", later)
     }),

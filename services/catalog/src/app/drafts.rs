@@ -14,8 +14,8 @@ use crate::{
     domain::{
         CatalogRuleViolation, MAX_REASON_CHARS,
         draft::{
-            self, DefinitionFaults, DraftHeader, DraftReturnReason, DraftStep, ItemDraft,
-            ItemDraftState, WholeDraft,
+            self, DefinitionFaults, DraftDetail, DraftHeader, DraftReturnReason, DraftStep,
+            ItemDraft, ItemDraftState,
         },
         given_text,
         page::DraftKey,
@@ -66,7 +66,7 @@ pub async fn save_draft(
     actor: &CatalogActor,
     save: DraftInput<'_>,
     act: ActionContext<'_>,
-) -> Result<CatalogOutcome<WholeDraft>, CatalogError> {
+) -> Result<CatalogOutcome<DraftDetail>, CatalogError> {
     check_definition_size(save.definition)?;
     if save.draft.is_none() {
         check_open_drafts(conn, &actor.organisation).await?;
@@ -110,7 +110,9 @@ pub async fn save_draft(
                 .into());
             }
             if current.state == state && current.definition == save.definition {
-                return Ok(CatalogOutcome::unchanged(whole(conn, current, act).await?));
+                return Ok(CatalogOutcome::unchanged(
+                    load_draft_detail(conn, current, act).await?,
+                ));
             }
             ItemDraft {
                 head,
@@ -121,13 +123,15 @@ pub async fn save_draft(
     };
     store_draft(conn, &next, act, "").await?;
     append_events(conn, &[act.new_event(&fact!(DraftSaved, next))], SAVING).await?;
-    Ok(CatalogOutcome::changed(whole(conn, next, act).await?))
+    Ok(CatalogOutcome::changed(
+        load_draft_detail(conn, next, act).await?,
+    ))
 }
 
 /// Checks that the organisation may begin one more draft. The count is made under a lock, so two that begin at once
 /// cannot both pass the limit.
 async fn check_open_drafts(conn: &mut Conn, organisation: &str) -> Result<(), CatalogError> {
-    store::lock_names(conn, &[format!("drafts {organisation}")])
+    store::acquire_advisory_locks(conn, &[format!("drafts {organisation}")])
         .await
         .map_err(CatalogError::database(SAVING))?;
     let open = store::drafts::count_open_drafts(conn, organisation)
@@ -146,7 +150,7 @@ pub async fn submit_draft(
     actor: &CatalogActor,
     id: Uuid,
     act: ActionContext<'_>,
-) -> Result<CatalogOutcome<WholeDraft>, CatalogError> {
+) -> Result<CatalogOutcome<DraftDetail>, CatalogError> {
     let current = lock_visible_draft(conn, actor, id, act.today()).await?;
     actor.may_draft(&current.head.owner, act.today())?;
     let state = draft::apply_step(current.state, DraftStep::Submit)?;
@@ -158,7 +162,9 @@ pub async fn submit_draft(
         .map_err(CatalogError::database(SAVING))?;
     let event = fact!(DraftSubmitted, next);
     append_events(conn, &[act.new_event(&event)], SAVING).await?;
-    Ok(CatalogOutcome::changed(whole(conn, next, act).await?))
+    Ok(CatalogOutcome::changed(
+        load_draft_detail(conn, next, act).await?,
+    ))
 }
 
 /// Reads a draft's definition and checks that it could be published now.
@@ -206,7 +212,7 @@ pub async fn return_draft(
     id: Uuid,
     reasons: Vec<DraftReturnReason>,
     act: ActionContext<'_>,
-) -> Result<CatalogOutcome<WholeDraft>, CatalogError> {
+) -> Result<CatalogOutcome<DraftDetail>, CatalogError> {
     let reasons = draft::check_reasons(reasons)?;
     let current = lock_visible_draft(conn, actor, id, act.today()).await?;
     actor.may_review_draft(&current.head.owner, &current.created_by)?;
@@ -219,7 +225,9 @@ pub async fn return_draft(
     let event =
         fact!(DraftReturned, next, reasons: next.reasons.iter().map(|r| r.text.clone()).collect());
     append_events(conn, &[act.new_event(&event)], SAVING).await?;
-    Ok(CatalogOutcome::changed(whole(conn, next, act).await?))
+    Ok(CatalogOutcome::changed(
+        load_draft_detail(conn, next, act).await?,
+    ))
 }
 
 /// The credit office publishes a draft: version, end of duties, state of the draft and all their events
@@ -233,7 +241,7 @@ pub async fn publish_draft(
     actor: &CatalogActor,
     id: Uuid,
     act: ActionContext<'_>,
-) -> Result<CatalogOutcome<(WholeDraft, ItemVersion)>, CatalogError> {
+) -> Result<CatalogOutcome<(DraftDetail, ItemVersion)>, CatalogError> {
     let current = lock_visible_draft(conn, actor, id, act.today()).await?;
     actor.may_review_draft(&current.head.owner, &current.created_by)?;
     let state = draft::apply_step(current.state, DraftStep::Publish)?;
@@ -248,7 +256,7 @@ pub async fn publish_draft(
     let event = fact!(DraftPublished, next);
     append_events(conn, &[act.new_event(&event)], SAVING).await?;
     Ok(CatalogOutcome::changed((
-        whole(conn, next, act).await?,
+        load_draft_detail(conn, next, act).await?,
         item,
     )))
 }
@@ -263,7 +271,7 @@ pub async fn withdraw_draft(
     id: Uuid,
     note: &str,
     act: ActionContext<'_>,
-) -> Result<CatalogOutcome<WholeDraft>, CatalogError> {
+) -> Result<CatalogOutcome<DraftDetail>, CatalogError> {
     if !note.is_empty() {
         given_text(note, Reason::ReasonInvalid, "reason", MAX_REASON_CHARS)?;
     }
@@ -274,7 +282,9 @@ pub async fn withdraw_draft(
     store_draft(conn, &next, act, note).await?;
     let event = fact!(DraftWithdrawn, next);
     append_events(conn, &[act.new_event(&event)], SAVING).await?;
-    Ok(CatalogOutcome::changed(whole(conn, next, act).await?))
+    Ok(CatalogOutcome::changed(
+        load_draft_detail(conn, next, act).await?,
+    ))
 }
 
 /// One draft with its faults today and its history.
@@ -286,24 +296,24 @@ pub async fn get_draft(
     actor: &CatalogActor,
     id: Uuid,
     act: ActionContext<'_>,
-) -> Result<WholeDraft, CatalogError> {
+) -> Result<DraftDetail, CatalogError> {
     let found = store::drafts::load_draft(conn, id)
         .await
         .map_err(CatalogError::database(READING))?;
     let found = only_visible(actor, found, act.today())?;
-    whole(conn, found, act).await
+    load_draft_detail(conn, found, act).await
 }
 
 /// The draft with its faults and its history.
-async fn whole(
+async fn load_draft_detail(
     conn: &mut Conn,
     draft: ItemDraft,
     act: ActionContext<'_>,
-) -> Result<WholeDraft, CatalogError> {
+) -> Result<DraftDetail, CatalogError> {
     let history = store::drafts::list_draft_history(conn, draft.id)
         .await
         .map_err(CatalogError::database(READING))?;
-    Ok(WholeDraft {
+    Ok(DraftDetail {
         faults: find_draft_faults(conn, &draft, act).await?,
         draft,
         history,
@@ -361,7 +371,7 @@ pub async fn list_drafts(
     let mut found = store::drafts::list_drafts(conn, &filter)
         .await
         .map_err(CatalogError::database(READING))?;
-    let token = page.cut(&mut found, |draft| DraftKey {
+    let token = page.truncate_rows(&mut found, |draft| DraftKey {
         changed_at: draft.changed_at,
         draft_id: draft.id,
     });

@@ -85,7 +85,7 @@ pub async fn record_trigger(
         trigger.promulgated_on,
     );
     let document = format!("trigger {} {number} {day}", kind.as_str());
-    store::lock_names(conn, &[document])
+    store::acquire_advisory_locks(conn, &[document])
         .await
         .map_err(failed(RECORDING))?;
     let affected = lock_affected_items(conn, &affects, act.today()).await?;
@@ -446,7 +446,7 @@ pub async fn list_duties(
     let mut found = store::duties::list_duties(conn, &filter)
         .await
         .map_err(CatalogError::database(READING))?;
-    let token = page.cut(&mut found, |duty| DutyKey {
+    let token = page.truncate_rows(&mut found, |duty| DutyKey {
         opened_at: duty.opened_at,
         duty_id: duty.id,
     });

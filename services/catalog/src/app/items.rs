@@ -180,7 +180,7 @@ pub(super) async fn lock_items(
         .into_iter()
         .map(|code| format!("item {code}"))
         .collect();
-    store::lock_names(conn, &things)
+    store::acquire_advisory_locks(conn, &things)
         .await
         .map_err(CatalogError::database(doing))
 }

@@ -35,7 +35,7 @@ pub async fn publish_code_list(
     list: &CodeListVersion,
     act: ActionContext<'_>,
 ) -> Result<CatalogOutcome<()>, CatalogError> {
-    store::lock_names(conn, &[format!("code list {}", list.code)])
+    store::acquire_advisory_locks(conn, &[format!("code list {}", list.code)])
         .await
         .map_err(CatalogError::database(PUBLISHING))?;
     let same = store::lists::load_list_definition(conn, &list.code, list.version)
@@ -118,7 +118,7 @@ pub(super) async fn load_code_lists(
         .map_err(CatalogError::database(READING))?;
     let mut lists = CodeLists::default();
     for (code, text) in found {
-        lists.add(parse_stored(&code, &text)?);
+        lists.add_list(parse_stored(&code, &text)?);
     }
     Ok(lists)
 }

@@ -40,7 +40,7 @@ pub async fn register_provider(
 ) -> Result<CatalogOutcome<ShownProvider>, CatalogError> {
     let failed = CatalogError::database;
     // One lock for the whole registry: whether a provider fits depends on those above and below it.
-    store::lock_names(conn, &["providers".to_owned()])
+    store::acquire_advisory_locks(conn, &["providers".to_owned()])
         .await
         .map_err(failed(REGISTERING))?;
     let all = store::providers::list_providers(conn)

@@ -287,7 +287,7 @@ pub type DefinitionFaults = Vec<(String, &'static str)>;
 
 /// A draft as its author and the reviewer see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WholeDraft {
+pub struct DraftDetail {
     /// The draft.
     pub draft: ItemDraft,
     /// What is wrong with its definition today; none once it is published or withdrawn.

@@ -371,7 +371,7 @@ mod tests {
         };
         let token = drafts(1, "")
             .unwrap()
-            .cut(&mut vec![last, last], |key| *key);
+            .truncate_rows(&mut vec![last, last], |key| *key);
         assert_eq!(drafts(1, &token).unwrap().after, last);
         assert_eq!(
             duties(1, &token).unwrap_err().reason,

@@ -95,7 +95,7 @@ async fn r6_versions_of_a_code_list_follow_one_another_and_items_hold_their_valu
 
     // The item goes by the version that it names, whatever comes later, and carries the values.
     publish_directly(&mut office, naming("a", 1, 1)).await?;
-    let events = fixture.bed.emitted::<ItemVersionPublished>().await?;
+    let events = fixture.bed.emitted_events::<ItemVersionPublished>().await?;
     let event = events.iter().find(|event| event.code == "a").unwrap();
     let item = ItemVersion::from_json(&event.definition_json)?;
     let lists: Vec<_> = item
@@ -143,7 +143,7 @@ async fn r6_versions_of_a_code_list_follow_one_another_and_items_hold_their_valu
         );
     }
 
-    let events = fixture.bed.emitted::<CodeListPublished>().await?;
+    let events = fixture.bed.emitted_events::<CodeListPublished>().await?;
     assert_eq!(events.len(), standard_code_lists()?.len() + 2);
     let event = events
         .iter()
@@ -171,7 +171,7 @@ async fn r6_data_files_may_be_code_lists_and_items_find_them() -> TestResult {
     std::fs::write(folder.join("b-list.toml"), kinds(1, &["罚款", "抽查"]))?;
     let fixture = CatalogFixture::start_with(folder.display().to_string()).await?;
     fixture.ready().await?;
-    let events = fixture.bed.emitted::<ItemVersionPublished>().await?;
+    let events = fixture.bed.emitted_events::<ItemVersionPublished>().await?;
     assert!(events.iter().any(|event| event.code == "a"));
     place_file(&folder, "b-list.toml", &kinds(1, &["改"]))?;
     fixture

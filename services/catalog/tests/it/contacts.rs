@@ -238,11 +238,14 @@ async fn r6_a_change_of_contacts_is_announced_and_what_they_are_is_not() -> Test
             ..bureau()
         };
         register(&fixture, with).await?;
-        let announced = fixture.bed.emitted::<ProviderContactsChanged>().await?;
+        let announced = fixture
+            .bed
+            .emitted_events::<ProviderContactsChanged>()
+            .await?;
         assert_eq!(announced.len(), changes);
         assert!(announced.iter().all(|event| event.code == BUREAU));
     }
-    let registered = fixture.bed.emitted::<ProviderRegistered>().await?;
+    let registered = fixture.bed.emitted_events::<ProviderRegistered>().await?;
     let of_bureau = registered.iter().filter(|event| event.code == BUREAU);
     assert_eq!(of_bureau.count(), 1);
     fixture.finish().await?;

@@ -159,22 +159,22 @@ async fn r6_a_department_drafts_and_the_office_returns_and_publishes() -> TestRe
 
     // Each change is an event.
     let bed = &fixture.bed;
-    let saved = bed.emitted::<DraftSaved>().await?;
+    let saved = bed.emitted_events::<DraftSaved>().await?;
     assert!(
         saved
             .iter()
             .all(|event| event.item_code == "jjjc" && event.organ == BUREAU)
     );
     assert!(saved.len() >= 2 && saved[0].revision == 1);
-    assert_eq!(bed.emitted::<DraftSubmitted>().await?.len(), 2);
-    let returned = bed.emitted::<DraftReturned>().await?;
+    assert_eq!(bed.emitted_events::<DraftSubmitted>().await?.len(), 2);
+    let returned = bed.emitted_events::<DraftReturned>().await?;
     assert_eq!(returned[0].reasons, ["请补充实施条例"]);
-    let done = bed.emitted::<DraftPublished>().await?;
+    let done = bed.emitted_events::<DraftPublished>().await?;
     assert_eq!(
         (done.len(), done[0].organ.as_str(), done[0].item_version),
         (1, BUREAU, 1)
     );
-    let versions = bed.emitted::<ItemVersionPublished>().await?;
+    let versions = bed.emitted_events::<ItemVersionPublished>().await?;
     let version = versions.iter().find(|event| event.code == "jjjc").unwrap();
     assert_eq!(version.published_on, "2026-11-22");
     fixture.finish().await?;
@@ -196,7 +196,10 @@ async fn r6_a_draft_is_withdrawn_and_an_outrun_one_is_refused_at_its_publication
     let draft = withdraw_draft(&mut bureau, &given_up.draft_id, "另行申报").await?;
     assert_eq!(draft.state(), DraftState::Withdrawn);
     assert_eq!(draft.history.last().unwrap().note, "另行申报");
-    assert_eq!(fixture.bed.emitted::<DraftWithdrawn>().await?.len(), 1);
+    assert_eq!(
+        fixture.bed.emitted_events::<DraftWithdrawn>().await?.len(),
+        1
+    );
 
     // Two drafts for the same version: the second is refused whole, and may be mended.
     let first = submitted_draft(&mut bureau, &of_bureau("jjjc", 1)).await?;

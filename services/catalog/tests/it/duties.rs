@@ -96,10 +96,10 @@ async fn r6_a_trigger_opens_duties_that_a_newer_version_closes() -> TestResult {
     let open = list_duties(&mut office, DutyFilter::Open).await?;
     assert_eq!(open.len(), 1);
 
-    let opened = fixture.bed.emitted::<DutyOpened>().await?;
+    let opened = fixture.bed.emitted_events::<DutyOpened>().await?;
     assert_eq!(opened.len(), 3, "each once");
     assert_eq!(opened[0].trigger_kind, "law_amended");
-    let closed = fixture.bed.emitted::<DutyClosed>().await?;
+    let closed = fixture.bed.emitted_events::<DutyClosed>().await?;
     let closed: Vec<_> = closed
         .iter()
         .map(|event| {
@@ -150,7 +150,13 @@ async fn r6_overdue_is_told_once_by_event_metric_and_record() -> TestResult {
     metrics(2, 0).await?;
     fixture.bed.clock.set(datetime!(2026-06-23 23:59 +8));
     fixture.reconcile(None).await?;
-    assert!(fixture.bed.emitted::<DutyOverdue>().await?.is_empty());
+    assert!(
+        fixture
+            .bed
+            .emitted_events::<DutyOverdue>()
+            .await?
+            .is_empty()
+    );
     fixture.bed.clock.set(datetime!(2026-06-24 00:00 +8));
     // The first run announces it; all later runs find it announced.
     fixture.reconcile(None).await?;
@@ -161,7 +167,7 @@ async fn r6_overdue_is_told_once_by_event_metric_and_record() -> TestResult {
         "both are told",
         std::time::Duration::from_secs(20),
         async || {
-            let announced = fixture.bed.emitted::<DutyOverdue>().await?;
+            let announced = fixture.bed.emitted_events::<DutyOverdue>().await?;
             let mut announced: Vec<_> = announced
                 .iter()
                 .map(|event| event.item_code.as_str())
@@ -201,7 +207,10 @@ async fn r6_overdue_is_told_once_by_event_metric_and_record() -> TestResult {
         refusal_of(dismiss_duty(&mut office, &nowhere, "y").await).reason,
         Reason::DutyUnknown
     );
-    assert_eq!(fixture.bed.emitted::<DutyDismissed>().await?.len(), 1);
+    assert_eq!(
+        fixture.bed.emitted_events::<DutyDismissed>().await?.len(),
+        1
+    );
     metrics(1, 1).await?;
 
     let steps: Vec<(String, i64)> =
@@ -398,7 +407,7 @@ async fn r6_a_new_calendar_moves_open_duties_and_says_so() -> TestResult {
         .deadline(time::macros::date!(2026 - 12 - 21), 15);
     assert!(!expected.provisional);
     assert_eq!((moved[0].0.as_str(), moved[0].2), ("xzcf", expected.due_on));
-    let events = fixture.bed.emitted::<DutyRescheduled>().await?;
+    let events = fixture.bed.emitted_events::<DutyRescheduled>().await?;
     assert_eq!(events[0].old_due_on, before);
     assert_eq!(events[0].due_on, legal_clock::format_day(expected.due_on));
     assert!(!events[0].provisional);
@@ -411,7 +420,10 @@ async fn r6_a_new_calendar_moves_open_duties_and_says_so() -> TestResult {
         (open[0].due_on.as_str(), open[0].provisional),
         (events[0].due_on.as_str(), false)
     );
-    assert_eq!(fixture.bed.emitted::<DutyRescheduled>().await?.len(), 1);
+    assert_eq!(
+        fixture.bed.emitted_events::<DutyRescheduled>().await?.len(),
+        1
+    );
     fixture.finish().await?;
     Ok(())
 }
@@ -429,7 +441,7 @@ async fn r6_overdue_is_not_told_again_for_an_earlier_day() -> TestResult {
         "it is told",
         std::time::Duration::from_secs(20),
         async || {
-            let announced = fixture.bed.emitted::<DutyOverdue>().await?.len();
+            let announced = fixture.bed.emitted_events::<DutyOverdue>().await?.len();
             anyhow::ensure!(announced == 1, "{announced}");
             Ok::<_, anyhow::Error>(())
         },
@@ -457,7 +469,7 @@ async fn r6_overdue_is_not_told_again_for_an_earlier_day() -> TestResult {
         reconcile_data_files(&fixture.pool, &revised, clock, None).await?;
         reconcile_data_files(&fixture.pool, &changsha_law()?, clock, None).await?;
     }
-    let announced = fixture.bed.emitted::<DutyOverdue>().await?;
+    let announced = fixture.bed.emitted_events::<DutyOverdue>().await?;
     let mut days: Vec<_> = announced
         .iter()
         .map(|event| event.due_on.as_str())
@@ -487,7 +499,7 @@ async fn r6_the_reconciler_waits_for_no_row_that_another_writer_has_in_hand() ->
         .await?;
     fixture.bed.clock.set(datetime!(2026-06-24 09:00 +8));
     let announced = async || {
-        let announced = fixture.bed.emitted::<DutyOverdue>().await?;
+        let announced = fixture.bed.emitted_events::<DutyOverdue>().await?;
         Ok::<_, anyhow::Error>(
             announced
                 .into_iter()

@@ -96,8 +96,8 @@ impl CatalogFixture {
             ..Config::load(&Overlay::default())?
         };
         let pool = connect_lazy(&bed.database_url, catalog::SCHEMA, 3)?;
-        let published = bed.collect(&ITEMS, &pool);
-        let registered = bed.collect(&PROVIDERS, &pool);
+        let published = bed.start_collector(&ITEMS, &pool);
+        let registered = bed.start_collector(&PROVIDERS, &pool);
         catalog::start(config, listener, bed.bus.clone(), bed.context.clone()).await?;
         Ok(Self {
             bed,

@@ -128,8 +128,8 @@ async fn r6_an_item_is_retired_from_a_day_on_and_stays_readable() -> TestResult 
         (DutyState::Closed, false)
     );
     assert_eq!(by_end[0].reason, "依据的规定已废止");
-    assert_eq!(fixture.bed.emitted::<DutyClosed>().await?.len(), 2);
-    let events = fixture.bed.emitted::<ItemRetired>().await?;
+    assert_eq!(fixture.bed.emitted_events::<DutyClosed>().await?.len(), 2);
+    let events = fixture.bed.emitted_events::<ItemRetired>().await?;
     assert_eq!(events.len(), 1);
     assert_eq!(
         (
@@ -234,13 +234,13 @@ async fn r6_an_end_answers_a_duty_by_its_due_day_only() -> TestResult {
         fixture.reconcile(None).await?;
         assert_eq!(open(&mut office).await?, left, "{now}");
     }
-    let announced = fixture.bed.emitted::<DutyOverdue>().await?;
+    let announced = fixture.bed.emitted_events::<DutyOverdue>().await?;
     let announced: Vec<_> = announced
         .iter()
         .map(|event| event.item_code.as_str())
         .collect();
     assert_eq!(announced, ["later"]);
-    let closed = fixture.bed.emitted::<DutyClosed>().await?;
+    let closed = fixture.bed.emitted_events::<DutyClosed>().await?;
     let closed: Vec<_> = closed
         .iter()
         .map(|e| (e.item_code.as_str(), e.closed_on.as_str(), e.late))
@@ -297,7 +297,7 @@ async fn r6_an_end_is_moved_and_withdrawn_until_its_day() -> TestResult {
     );
     assert!(list_duties(&mut office, DutyFilter::Open).await?.is_empty());
     let days = ["2026-12-01", "2026-11-30", "9999-12-31", "2026-12-02"];
-    let events = fixture.bed.emitted::<ItemRetired>().await?;
+    let events = fixture.bed.emitted_events::<ItemRetired>().await?;
     let announced: Vec<_> = events
         .iter()
         .map(|event| event.from_date.as_str())

@@ -225,11 +225,11 @@ async fn r6_a_publication_is_whole_or_not_at_all() -> TestResult {
     let open = list_duties(&mut office, DutyFilter::Open).await?;
     assert_eq!(open.len(), 1, "the duty is not closed");
     let of_a = async || {
-        let all = fixture.bed.emitted::<ItemVersionPublished>().await?;
+        let all = fixture.bed.emitted_events::<ItemVersionPublished>().await?;
         Ok::<_, anyhow::Error>(all.iter().filter(|event| event.code == "a").count())
     };
     assert_eq!(of_a().await?, 1);
-    assert!(fixture.bed.emitted::<DutyClosed>().await?.is_empty());
+    assert!(fixture.bed.emitted_events::<DutyClosed>().await?.is_empty());
 
     sqlx::query("drop trigger no on outbox")
         .execute(&owner)
@@ -238,8 +238,11 @@ async fn r6_a_publication_is_whole_or_not_at_all() -> TestResult {
     owner.close().await;
     publish_draft(&mut office, &draft.draft_id).await?;
     assert_eq!(of_a().await?, 2);
-    assert_eq!(fixture.bed.emitted::<DutyClosed>().await?.len(), 1);
-    assert_eq!(fixture.bed.emitted::<DraftPublished>().await?.len(), 2);
+    assert_eq!(fixture.bed.emitted_events::<DutyClosed>().await?.len(), 1);
+    assert_eq!(
+        fixture.bed.emitted_events::<DraftPublished>().await?.len(),
+        2
+    );
     assert!(list_duties(&mut office, DutyFilter::Open).await?.is_empty());
     fixture.finish().await?;
     Ok(())
@@ -274,7 +277,7 @@ async fn r6_of_two_that_publish_at_once_one_is_refused_and_both_say_the_same() -
     for answer in answers.into_iter().filter(Result::is_err) {
         assert_eq!(refusal_of(answer).reason, Reason::DraftStateUnsuitable);
     }
-    let versions = fixture.bed.emitted::<ItemVersionPublished>().await?;
+    let versions = fixture.bed.emitted_events::<ItemVersionPublished>().await?;
     let versions: Vec<_> = versions
         .iter()
         .filter(|v| v.code == "race")
@@ -302,7 +305,7 @@ async fn a_draft_goes_on_after_a_restart() -> TestResult {
     let draft = save_draft(&mut office, "", &plain_definition("a", 1), 0).await?;
     submit_draft(&mut office, &draft.draft_id).await?;
     record_trigger(&mut office, law_amended("一号", "2026-11-20", &["xzcf"])).await?;
-    shutdown.request();
+    shutdown.request_stop();
     let ended = shutdown
         .wait_finished(std::time::Duration::from_secs(20))
         .await;
@@ -318,7 +321,7 @@ async fn a_draft_goes_on_after_a_restart() -> TestResult {
         3
     );
     assert_eq!(list_duties(&mut office, DutyFilter::Open).await?.len(), 1);
-    shutdown.request();
+    shutdown.request_stop();
     let ended = shutdown
         .wait_finished(std::time::Duration::from_secs(20))
         .await;

@@ -61,7 +61,7 @@ pub fn subject_of(
 ) -> Result<SubjectIdentity, DisclosureError> {
     match &principal.person {
         Some(person) => Ok(SubjectIdentity::Person {
-            blind_index: keyed_hash::person_document(keyring, person),
+            blind_index: keyed_hash::hash_person_document(keyring, person),
         }),
         None if principal.organisation.is_empty() => Err(DisclosureError::NoSubject),
         None => Ok(SubjectIdentity::Organisation {
@@ -88,7 +88,7 @@ pub async fn list_own_records(
     let (total, mut rows) = own::list_own_rows(conn, &bounds, &reader, page)
         .await
         .map_err(DisclosureError::database(READING))?;
-    let next = page.cut(&mut rows, OwnRow::position);
+    let next = page.truncate_rows(&mut rows, OwnRow::position);
     let items = load_definitions(conn, rows.iter().map(|row| &row.item).collect()).await?;
     let revoked = if page.is_first() {
         revocations::own_notices(conn, &bounds, &reader)
@@ -166,7 +166,7 @@ mod tests {
         };
         let hashed = |kind, number| SubjectIdentity::Person {
             // As validation hashes the subject of a record.
-            blind_index: keyed_hash::person_document(
+            blind_index: keyed_hash::hash_person_document(
                 &keyring,
                 &PersonDocument::new(kind, number, date!(2026 - 11 - 20)),
             ),

@@ -44,7 +44,7 @@ pub struct FoundOrganisations {
     /// One page.
     pub organisations: Vec<OrganisationCounts>,
     /// Token of the next page; empty at the end.
-    pub next: String,
+    pub next_page_token: String,
     /// All that match.
     pub total: i64,
 }
@@ -55,7 +55,7 @@ pub struct FoundRecords {
     /// Newest decision first.
     pub rows: Vec<PublicRow>,
     /// Token of the next page; empty at the end.
-    pub next: String,
+    pub next_page_token: String,
 }
 
 /// A record that its provider revoked (D-24).
@@ -120,7 +120,7 @@ impl<'a> PublicView<'a> {
                 let total = i64::from(!organisations.is_empty());
                 return Ok(FoundOrganisations {
                     organisations,
-                    next: String::new(),
+                    next_page_token: String::new(),
                     total,
                 });
             }
@@ -129,7 +129,7 @@ impl<'a> PublicView<'a> {
         let (total, mut hits) = public::search_names(conn, &self.bounds, part, page)
             .await
             .map_err(DisclosureError::database(READING))?;
-        let next = page.cut(&mut hits, NamePosition::clone);
+        let next = page.truncate_rows(&mut hits, NamePosition::clone);
         let codes: Vec<&str> = hits.iter().map(|hit| hit.credit_code.as_str()).collect();
         let mut by_code: HashMap<String, OrganisationCounts> = self
             .summaries(conn, &codes)
@@ -144,7 +144,7 @@ impl<'a> PublicView<'a> {
             .collect();
         Ok(FoundOrganisations {
             organisations,
-            next,
+            next_page_token: next,
             total,
         })
     }
@@ -172,8 +172,15 @@ impl<'a> PublicView<'a> {
         let mut rows = public::list_records_of(conn, &self.bounds, credit_code, page)
             .await
             .map_err(DisclosureError::database(READING))?;
-        let next = page.cut(&mut rows, PublicRow::position);
-        Ok((summary, FoundRecords { rows, next }, notices))
+        let next = page.truncate_rows(&mut rows, PublicRow::position);
+        Ok((
+            summary,
+            FoundRecords {
+                rows,
+                next_page_token: next,
+            },
+            notices,
+        ))
     }
 
     /// Notices about an organisation within the days that the configuration gives them.
@@ -225,8 +232,14 @@ impl<'a> PublicView<'a> {
         let mut rows = public::list_records(conn, &self.bounds, filter, page)
             .await
             .map_err(DisclosureError::database(READING))?;
-        let next = page.cut(&mut rows, PublicRow::position);
-        Ok((total, FoundRecords { rows, next }))
+        let next = page.truncate_rows(&mut rows, PublicRow::position);
+        Ok((
+            total,
+            FoundRecords {
+                rows,
+                next_page_token: next,
+            },
+        ))
     }
 
     /// One record with its public fields, or the notice of its revocation.

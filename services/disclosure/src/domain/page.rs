@@ -85,17 +85,17 @@ mod tests {
         assert!(page.is_first());
         assert_eq!((page.limit(), page.after), (3, RecordPosition::start()));
         let mut rows = keys.clone();
-        let token = page.cut(&mut rows, |row| *row);
+        let token = page.truncate_rows(&mut rows, |row| *row);
         assert_eq!(rows, keys[..2]);
         assert_eq!(read(&token).unwrap().after, keys[1]);
-        assert_eq!(page.cut(&mut rows, |row| *row), "");
+        assert_eq!(page.truncate_rows(&mut rows, |row| *row), "");
 
         let name = NamePosition {
             length: 4,
             credit_code: "12430100444900018L".to_owned(),
         };
         let page = Page::<NamePosition>::from_request(PAGE_SIZES, 1, "").unwrap();
-        let token = page.cut(&mut vec![name.clone(), name.clone()], NamePosition::clone);
+        let token = page.truncate_rows(&mut vec![name.clone(), name.clone()], NamePosition::clone);
         let next = Page::<NamePosition>::from_request(PAGE_SIZES, 1, &token).unwrap();
         assert_eq!(next.after, name);
         let foreign = read(&token).unwrap_err();

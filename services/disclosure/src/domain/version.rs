@@ -43,7 +43,7 @@ pub enum VersionSubject {
     Organisation(Organisation),
     /// A natural person: the keyed hash of its document, nothing else.
     Person {
-        /// See `vault::keyed_hash::person_document`.
+        /// See `vault::keyed_hash::hash_person_document`.
         blind_index: KeyedHash,
     },
 }

@@ -1,6 +1,6 @@
 //! Answers as messages. Called by the services of this folder.
 
-use credit_record::{item::RecordClass, normalise::format_date};
+use credit_record::{item::RecordClass, normalise::format_day};
 use proto::credit::{
     common::v1 as common,
     disclosure::v1::{
@@ -32,7 +32,7 @@ pub(super) fn found_organisations(found: FoundOrganisations) -> SearchOrganisati
     let organisations = found.organisations.into_iter();
     SearchOrganisationsResponse {
         organisations: organisations.map(encode_summary).collect(),
-        next_page_token: found.next,
+        next_page_token: found.next_page_token,
         total: encode_count(found.total),
     }
 }
@@ -45,7 +45,7 @@ pub(super) fn encode_organisation(
     GetOrganisationResponse {
         organisation: Some(encode_summary(organisation)),
         records: public_records(catalogue, records.rows),
-        next_page_token: records.next,
+        next_page_token: records.next_page_token,
         revocations: notices
             .map(|notice| encode_notice(catalogue, notice))
             .collect(),
@@ -58,7 +58,7 @@ pub(super) fn records_list(
 ) -> ListPublicRecordsResponse {
     ListPublicRecordsResponse {
         records: public_records(catalogue, records.rows),
-        next_page_token: records.next,
+        next_page_token: records.next_page_token,
         total: encode_count(total),
     }
 }
@@ -116,7 +116,7 @@ fn encode_count(count: i64) -> u64 {
 }
 
 fn optional_date(day: Option<Date>) -> String {
-    day.map(format_date).unwrap_or_default()
+    day.map(format_day).unwrap_or_default()
 }
 
 fn encode_class(rule: Option<&DisclosureRule>) -> common::RecordClass {
@@ -178,8 +178,8 @@ fn public_record(
         organisation_code: row.organisation_code,
         organisation_name: row.organisation_name,
         document_number: row.document_number,
-        decision_date: format_date(row.decision_date),
-        effective_date: format_date(row.effective_date),
+        decision_date: format_day(row.decision_date),
+        effective_date: format_day(row.effective_date),
         expiry_date: optional_date(row.expiry_date),
         authority: row.authority,
         objection_pending: row.objection_pending,
@@ -203,8 +203,8 @@ fn own_record(catalogue: &DisclosureRules, row: OwnRow, shown: Vec<ShownField>) 
         disclosed_until: disclosed_until(rule, row.effective_date, row.publicity_until),
         item_code: row.item.code.into(),
         provider_code: row.provider.into(),
-        decision_date: format_date(row.decision_date),
-        effective_date: format_date(row.effective_date),
+        decision_date: format_day(row.decision_date),
+        effective_date: format_day(row.effective_date),
         objection_pending: row.objection_pending,
         fields: encode_fields(shown),
     }
@@ -224,7 +224,7 @@ fn encode_notice(catalogue: &DisclosureRules, notice: PublicNotice) -> Revocatio
         document_number: row.document_number,
         provider_code: row.provider.into(),
         provider_name: row.provider_name,
-        revoked_on: format_date(notice.revoked_on),
+        revoked_on: format_day(notice.revoked_on),
         reason: notice.reason,
     }
 }
@@ -239,8 +239,8 @@ fn own_revocation(catalogue: &DisclosureRules, notice: OwnNotice) -> OwnRevocati
         record_class: encode_class(rule).into(),
         item_code: row.item.code.into(),
         provider_code: row.provider.into(),
-        decision_date: format_date(row.decision_date),
-        revoked_on: format_date(notice.revoked_on),
+        decision_date: format_day(row.decision_date),
+        revoked_on: format_day(notice.revoked_on),
         reason: notice.reason,
         objection_pending: row.objection_pending,
     }

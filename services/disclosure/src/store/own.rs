@@ -58,7 +58,7 @@ impl OwnRow {
 pub enum SubjectIdentity {
     /// A natural person, by the keyed hash of its document.
     Person {
-        /// See `vault::keyed_hash::person_document`.
+        /// See `vault::keyed_hash::hash_person_document`.
         blind_index: KeyedHash,
     },
     /// An organisation, by its credit code.

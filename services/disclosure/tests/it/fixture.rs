@@ -383,7 +383,7 @@ impl DisclosureTestRecord {
         RecordVersion::from(&record_ref::RecordVersion {
             id: VersionId::try_from(self.id).unwrap(),
             address: self.address(),
-            key_digest: keyed_hash::record_key(keyring, &provider, &item.code, &key),
+            key_digest: keyed_hash::hash_record_key(keyring, &provider, &item.code, &key),
             provider,
             item,
             revision: self.revision.try_into().unwrap(),
@@ -460,7 +460,7 @@ impl DisclosureTestRecord {
 /// The keyed hash of a citizen's document.
 pub fn person_hash(keyring: &Keyring, number: &str) -> [u8; 32] {
     let document = PersonDocument::new("身份证", number, date!(2026 - 11 - 20));
-    keyed_hash::person_document(keyring, &document)
+    keyed_hash::hash_person_document(keyring, &document)
 }
 
 /// The request for all records of an item.

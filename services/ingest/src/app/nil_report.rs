@@ -45,7 +45,7 @@ pub async fn report_nil(
 ) -> Result<NilRow, IngestError> {
     let (provider, item, period) = (&incoming.provider, &incoming.item, incoming.period);
     let id = incoming.submission_id.as_str();
-    let submission_digest = keyed_hash::submission_id(keyring, provider, id);
+    let submission_digest = keyed_hash::hash_submission_id(keyring, provider, id);
     // A record has more parts, so no request is ever both.
     let days = [period.from, period.to].map(|day| day.to_string());
     let parts = [item.as_str(), &days[0], &days[1]].map(str::as_bytes);
@@ -136,7 +136,7 @@ pub async fn list_nil_reports(
     let mut rows = nil_report::list_nil_reports(conn, provider, item, page)
         .await
         .map_err(IngestError::database("查询零报告"))?;
-    let next_page_token = page.cut(&mut rows, |row| NilReportPosition {
+    let next_page_token = page.truncate_rows(&mut rows, |row| NilReportPosition {
         received_at: row.received_at,
         report_id: row.report_id,
     });

@@ -87,7 +87,7 @@ async fn find_answer(
     provider: &ProviderCode,
     submission_id: &str,
 ) -> Result<Option<AnsweredVersion>, Error> {
-    let digest = keyed_hash::submission_id(keyring, provider, submission_id);
+    let digest = keyed_hash::hash_submission_id(keyring, provider, submission_id);
     match reads::find_receipt(conn, &digest).await? {
         Some(found) => Ok(Some(found)),
         None => find_reload_answer(conn, keyring, provider, submission_id).await,
@@ -105,11 +105,11 @@ async fn find_reload_answer(
     let Some((reload_id, key)) = parts.filter(|(id, _)| intake::is_reload_id(id)) else {
         return Ok(None);
     };
-    let digest = keyed_hash::reload_id(keyring, provider, reload_id);
+    let digest = keyed_hash::hash_reload_id(keyring, provider, reload_id);
     let Some(reload) = reload::find_reload(&mut *conn, provider, &digest).await? else {
         return Ok(None);
     };
-    let key_digest = keyed_hash::record_key(keyring, provider, &reload.item, key);
+    let key_digest = keyed_hash::hash_record_key(keyring, provider, &reload.item, key);
     reads::find_reload_receipt(conn, reload.number, &key_digest).await
 }
 

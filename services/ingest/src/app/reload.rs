@@ -41,7 +41,7 @@ pub async fn begin_reload(
 ) -> Result<Reload, IngestError> {
     let failed = || IngestError::database("开始全量报送");
     let (provider, item, version) = (&header.provider, &header.item, header.item_version);
-    let digest = keyed_hash::reload_id(keyring, provider, &header.reload_id);
+    let digest = keyed_hash::hash_reload_id(keyring, provider, &header.reload_id);
     let known = store::reload::find_reload(&mut *conn, provider, &digest).await;
     let reload = match known.map_err(failed())? {
         Some(reload) => reload,

@@ -256,7 +256,7 @@ mod tests {
             let moment = OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1000).unwrap();
             let position = NilReportPosition { received_at: moment, report_id: Uuid::from_u128(id) };
             let page = Page::<NilReportPosition>::from_request(PAGE_SIZES, 1, "").unwrap();
-            let token = page.cut(&mut vec![position, position], |row| *row);
+            let token = page.truncate_rows(&mut vec![position, position], |row| *row);
             let next = Page::<NilReportPosition>::from_request(PAGE_SIZES, 1, &token).unwrap();
             prop_assert_eq!(next.after, position);
         }

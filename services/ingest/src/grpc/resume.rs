@@ -61,7 +61,7 @@ fn parse(token: &[u8]) -> Option<(&str, u64, &[u8; HASH_BYTES])> {
 }
 
 fn hash(keyring: &Keyring, owner: &str, position: u64) -> [u8; HASH_BYTES] {
-    let whole = keyed_hash::resume_token(keyring, owner, position);
+    let whole = keyed_hash::sign_resume_token(keyring, owner, position);
     let mut hash = [0; HASH_BYTES];
     hash.copy_from_slice(&whole[..HASH_BYTES]);
     hash

@@ -182,7 +182,7 @@ mod tests {
 
     fn stopping_with_grace_period(grace_period: Duration) -> Shutdown {
         let shutdown = Shutdown::new().with_grace_period(grace_period);
-        shutdown.request();
+        shutdown.request_stop();
         shutdown
     }
 

@@ -70,7 +70,7 @@ pub struct IngestProcess {
 
 impl Drop for IngestProcess {
     fn drop(&mut self) {
-        self.context.shutdown.request();
+        self.context.shutdown.request_stop();
     }
 }
 
@@ -125,7 +125,7 @@ impl IngestFixture {
         change_context(&mut bed.context);
         let pool = connect_lazy(&bed.database_url, ingest::SCHEMA, 4)?;
         let owner = bed.schema_pool().await?;
-        let submitted = bed.collect(&SUBMISSIONS, &pool);
+        let submitted = bed.start_collector(&SUBMISSIONS, &pool);
         let process = start_process(&bed).await?;
         let fixture = Self {
             bed,
@@ -274,7 +274,7 @@ impl IngestFixture {
         let received = self.received_events().await?;
         stop_process(&self.process).await?;
         let originals = self.count("original").await?;
-        let emitted = self.bed.emitted::<RecordSubmitted>().await?;
+        let emitted = self.bed.emitted_events::<RecordSubmitted>().await?;
         assert_eq!(originals, emitted.len() as i64, "originals and events");
         let mut ids: Vec<_> = received.iter().map(id_of).collect();
         ids.sort();
@@ -334,7 +334,7 @@ async fn start_process(bed: &TestBed) -> Result<IngestProcess> {
 }
 
 pub async fn stop_process(process: &IngestProcess) -> Result<()> {
-    process.context.shutdown.request();
+    process.context.shutdown.request_stop();
     let ended = process.context.shutdown.wait_finished(WAIT_TIMEOUT).await;
     ended.map_err(anyhow::Error::msg)
 }

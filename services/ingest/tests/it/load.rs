@@ -208,7 +208,7 @@ async fn r11_a_stop_in_the_middle_leaves_no_submission_unanswered() -> TestResul
             }
         }
         if receipts.len() == 200 {
-            fixture.process.context.shutdown.request();
+            fixture.process.context.shutdown.request_stop();
         }
     }
     assert!(refused > 0, "the stop was felt");

@@ -52,7 +52,7 @@ async fn r11_a_nil_report_is_kept_with_its_event_and_answered_the_same_for_ever(
     assert_eq!(fixture.count("nil_report").await?, 1);
     assert_eq!(fixture.submission_ids().await?, 1);
 
-    let events = fixture.bed.emitted::<NilReported>().await?;
+    let events = fixture.bed.emitted_events::<NilReported>().await?;
     let [event] = events.as_slice() else {
         panic!("one event, got {}", events.len());
     };

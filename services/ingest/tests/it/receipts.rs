@@ -30,7 +30,7 @@ async fn r11_a_receipt_stands_for_the_committed_original_and_its_event() -> Test
     let received = from_timestamp(receipt.received_at.as_ref());
     assert_eq!(received, Some(fixture.bed.context.clock.now()));
 
-    let events = fixture.bed.emitted::<RecordSubmitted>().await?;
+    let events = fixture.bed.emitted_events::<RecordSubmitted>().await?;
     let [event] = events.as_slice() else {
         panic!("one event, got {}", events.len());
     };

@@ -65,7 +65,7 @@ async fn d24_a_revocation_is_a_version_with_its_reason_and_a_later_upsert_revive
     assert_eq!(submit(&mut client, revoke("2")).await?, revoked);
     assert_eq!(receipt_of(&mut client, "3").await?, same);
 
-    let events = fixture.bed.emitted::<RecordSubmitted>().await?;
+    let events = fixture.bed.emitted_events::<RecordSubmitted>().await?;
     let operations: Vec<_> = events.iter().map(RecordSubmitted::operation).collect();
     assert_eq!(
         operations,

@@ -48,7 +48,7 @@ mod tests {
         };
         let page = Page::<ObjectionPosition>::from_request(PAGE_SIZES, 1, "").unwrap();
         assert_eq!(page.after, ObjectionPosition::start());
-        let token = page.cut(&mut vec![position, position], |row| *row);
+        let token = page.truncate_rows(&mut vec![position, position], |row| *row);
         let next = Page::<ObjectionPosition>::from_request(PAGE_SIZES, 1, &token).unwrap();
         assert_eq!(next.after, position);
     }

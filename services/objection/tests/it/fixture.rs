@@ -130,7 +130,7 @@ impl ObjectionFixture {
 
     /// The changes that were announced: state, pending, revision.
     pub async fn announced_changes(&self) -> Vec<(String, bool, u64)> {
-        let changes: Vec<ObjectionChanged> = self.bed.emitted().await.unwrap();
+        let changes: Vec<ObjectionChanged> = self.bed.emitted_events().await.unwrap();
         changes
             .into_iter()
             .map(|change| (change.state, change.pending, change.revision))

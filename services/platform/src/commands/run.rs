@@ -161,7 +161,7 @@ async fn wait_for_signal(shutdown: &Shutdown) -> Result<()> {
         _ = interrupt.recv() => tracing::info!("SIGINT: stopping"),
         () = shutdown.wait_requested() => {}
     }
-    shutdown.request();
+    shutdown.request_stop();
     tokio::spawn(async move {
         tokio::select! {
             _ = terminate.recv() => {}

@@ -57,7 +57,7 @@ impl SimulatorFixture {
     }
 
     async fn finish(self) {
-        self.shutdown.request();
+        self.shutdown.request_stop();
         drop((self.push, self.control, self.channel));
         self.shutdown
             .wait_finished(Duration::from_secs(10))

@@ -199,13 +199,13 @@ impl ProvincialSyncFixture {
     }
 
     pub async fn assert_announced_nothing(&self) {
-        let announced: Vec<VersionAcknowledged> = self.bed.emitted().await.unwrap();
+        let announced: Vec<VersionAcknowledged> = self.bed.emitted_events().await.unwrap();
         assert!(announced.is_empty(), "{announced:?}");
     }
 
     /// Every acknowledgement was announced once, with the upstream's number and the record's address.
     pub async fn assert_announced_once(&self, count: usize) {
-        let announced: Vec<VersionAcknowledged> = self.bed.emitted().await.unwrap();
+        let announced: Vec<VersionAcknowledged> = self.bed.emitted_events().await.unwrap();
         let mut numbers = HashMap::new();
         for event in &announced {
             let key = Uuid::from_slice(&event.record_id).unwrap().to_string();

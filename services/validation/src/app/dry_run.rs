@@ -13,7 +13,7 @@ use service_kit::{
     db::{self, Conn},
 };
 use time::OffsetDateTime;
-use vault::keyed_hash::record_key;
+use vault::keyed_hash::hash_record_key;
 
 use super::{
     RecordValidator,
@@ -170,7 +170,7 @@ async fn submitted_versions(
             key if key.is_empty() => id.to_string(),
             key => key,
         };
-        let key_digest = record_key(&validator.keyring, &provider, &item.code, &key);
+        let key_digest = hash_record_key(&validator.keyring, &provider, &item.code, &key);
         let revision = DRY_RUN_REVISION + index as u64;
         let submission = SubmittedVersion {
             version: RecordVersion {

@@ -22,14 +22,14 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FeedbackScope {
     /// Which provider it is itself.
-    pub own_provider: Own,
+    pub own_provider: CallerProvider,
     /// Whether it sees every provider's: the credit office and auditors.
     pub all_providers: bool,
 }
 
 /// Which provider a caller is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Own {
+pub enum CallerProvider {
     /// None: an office or auditor.
     NoProvider,
     /// That one.
@@ -38,7 +38,7 @@ pub enum Own {
     Uncoded,
 }
 
-impl Own {
+impl CallerProvider {
     /// The provider of this organisation.
     pub fn from_organisation(organisation: &str) -> Self {
         organisation.parse().map_or(Self::Uncoded, Self::Provider)
@@ -54,15 +54,17 @@ impl FeedbackScope {
         match (asked, self.own_provider) {
             (Some(asked), _) if self.may_see(asked) => Ok(Some(asked)),
             (Some(_), _) => Err(ValidationError::NotOwnFeedback),
-            (None, Own::Provider(own)) => Ok(Some(own)),
-            (None, Own::NoProvider) => Err(ValidationError::ProviderMissing),
-            (None, Own::Uncoded) if self.all_providers => Err(ValidationError::CallerNotRegistered),
-            (None, Own::Uncoded) => Ok(None),
+            (None, CallerProvider::Provider(own)) => Ok(Some(own)),
+            (None, CallerProvider::NoProvider) => Err(ValidationError::ProviderMissing),
+            (None, CallerProvider::Uncoded) if self.all_providers => {
+                Err(ValidationError::CallerNotRegistered)
+            }
+            (None, CallerProvider::Uncoded) => Ok(None),
         }
     }
 
     fn may_see(&self, provider: ProviderCode) -> bool {
-        self.all_providers || self.own_provider == Own::Provider(provider)
+        self.all_providers || self.own_provider == CallerProvider::Provider(provider)
     }
 
     /// Why there is nothing of a provider that the registry never had: `asked` named it, or it is the caller.
@@ -146,7 +148,7 @@ pub async fn list_feedback(
     let mut rows = reads::list_cases(conn, provider, query.open_only, page)
         .await
         .map_err(failed)?;
-    let next_page_token = page.cut(&mut rows, |row| CasePosition {
+    let next_page_token = page.truncate_rows(&mut rows, |row| CasePosition {
         opened_at: row.opened_at,
         ledger_number: row.ledger_number.as_i64(),
     });
@@ -215,7 +217,10 @@ mod tests {
         const B: &str = "12430100444900018L";
         let code = |text: &str| text.parse::<ProviderCode>().unwrap();
         let scope = |own: Option<&str>, all| FeedbackScope {
-            own_provider: own.map_or(Own::NoProvider, Own::from_organisation),
+            own_provider: own.map_or(
+                CallerProvider::NoProvider,
+                CallerProvider::from_organisation,
+            ),
             all_providers: all,
         };
         let provider = scope(Some(A), false);

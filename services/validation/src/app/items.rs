@@ -45,7 +45,7 @@ pub(super) struct LoadedItems {
     /// The items that can be judged by.
     pub items: CompiledItems,
     /// The other ones, each with the reason why its records cannot be judged.
-    pub without: HashMap<ItemRef, String>,
+    pub unavailable: HashMap<ItemRef, String>,
 }
 
 /// Definitions as far as they compile.
@@ -103,7 +103,10 @@ impl ItemCache {
         let (mut items, missing) = self.known_items(wanted.iter());
         let mut without = HashMap::new();
         if missing.is_empty() {
-            return Ok(LoadedItems { items, without });
+            return Ok(LoadedItems {
+                items,
+                unavailable: without,
+            });
         }
         let definitions = catalogue::load_definitions(conn, &missing).await?;
         let compiled = self.compile_definitions(definitions);
@@ -130,7 +133,10 @@ impl ItemCache {
         }
         match waits {
             Some(not_yet) => Err(not_yet),
-            None => Ok(LoadedItems { items, without }),
+            None => Ok(LoadedItems {
+                items,
+                unavailable: without,
+            }),
         }
     }
 

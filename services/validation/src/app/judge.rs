@@ -65,7 +65,10 @@ pub async fn judge_submissions(
         .map(|work| work.submission.version.item.clone())
         .collect();
     let loaded = validator.items.load_items(conn, wanted, now).await?;
-    let LoadedItems { items, without } = loaded;
+    let LoadedItems {
+        items,
+        unavailable: without,
+    } = loaded;
     let mut poison = Vec::new();
     let mut fit = Vec::with_capacity(work.len());
     for one in work {

@@ -4,7 +4,7 @@ use record_ref::ProviderCode;
 use service_kit::db::Conn;
 use time::{Date, OffsetDateTime};
 use tokio::sync::watch;
-use vault::{Keyring, keyed_hash::feedback_cursor};
+use vault::{Keyring, keyed_hash::sign_feedback_cursor};
 
 use super::feedback::{FeedbackScope, OpenedCase};
 use crate::{
@@ -119,7 +119,7 @@ impl FeedReader {
 /// Transaction and change, hexadecimal, and a tag that no other feed gives.
 fn cursor_of(keyring: &Keyring, provider: ProviderCode, position: FeedPosition) -> String {
     let FeedPosition { xid, seq } = position;
-    let tag = feedback_cursor(keyring, &provider, xid, seq);
+    let tag = sign_feedback_cursor(keyring, &provider, xid, seq);
     format!("{xid:016x}{seq:016x}{}", hex::encode(&tag[..TAG_BYTES]))
 }
 

@@ -12,7 +12,7 @@ use record_ref::RecordVersion;
 use time::Date;
 use vault::{
     Keyring, OpenError,
-    keyed_hash::{KeyedHash, decision_identity},
+    keyed_hash::{KeyedHash, hash_decision_identity},
 };
 
 use super::{SubmittedVersion, SupervisionFigures, reason, registration::SubjectRegistration};
@@ -172,7 +172,7 @@ impl ComparisonFacts {
         let register = registration.as_ref().map(|_| &version.provider);
         let natural_key = &record.natural_key;
         let identity =
-            decision_identity(keyring, &version.item.code, register, natural_key, document);
+            hash_decision_identity(keyring, &version.item.code, register, natural_key, document);
         let known_person = person.then_some(document.is_some());
         let code = subject.credit_code.as_ref().filter(|_| !person);
         Self {

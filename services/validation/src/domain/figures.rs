@@ -90,7 +90,7 @@ fn series(
     }
     let version = &submission.version;
     let (provider, item) = (&version.provider, &version.item.code);
-    let hash = keyed_hash::document_series(keyring, provider, item, &parsed.series);
+    let hash = keyed_hash::hash_document_series(keyring, provider, item, &parsed.series);
     Some((hash, parsed.running_number))
 }
 

@@ -48,7 +48,7 @@ mod tests {
             let opened_at = OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1000).unwrap();
             let last = CasePosition { opened_at, ledger_number: ledger };
             let page = read(1, "").unwrap();
-            let token = page.cut(&mut vec![last, last], |row| *row);
+            let token = page.truncate_rows(&mut vec![last, last], |row| *row);
             prop_assert_eq!(read(1, &token).unwrap().after, last);
         }
 

@@ -5,7 +5,7 @@ use credit_record::{AcceptedRecord, Finding, Severity, SubjectKind};
 use time::Date;
 use vault::{
     Keyring,
-    keyed_hash::{KeyedHash, person_document},
+    keyed_hash::{KeyedHash, hash_person_document},
 };
 
 use super::{
@@ -190,7 +190,7 @@ impl DisclosedRecord {
         let document = subject.person_document.as_ref();
         let disclosed = match subject.kind {
             SubjectKind::NaturalPerson => DisclosedSubject::Person {
-                document: document.map(|document| person_document(keyring, document)),
+                document: document.map(|document| hash_person_document(keyring, document)),
             },
             SubjectKind::Organisation | SubjectKind::IndividualBusiness => {
                 DisclosedSubject::Named {

@@ -17,7 +17,7 @@ use uuid::Uuid;
 use crate::{
     app::{
         dry_run::{DryRunSubmission, MOST_RECORDS},
-        feedback::{FeedbackQuery, FeedbackScope, Own},
+        feedback::{CallerProvider, FeedbackQuery, FeedbackScope},
     },
     domain::{
         confirmation::NamedAttestation,
@@ -28,11 +28,11 @@ use crate::{
 
 /// Whose records the caller sees.
 pub(super) fn feedback_scope(principal: &Principal) -> Result<FeedbackScope, ValidationError> {
-    let all = principal.is(Role::CreditOffice) || principal.is(Role::Auditor);
-    let own = if principal.is(Role::Provider) && !principal.organisation.is_empty() {
-        Own::from_organisation(&principal.organisation)
+    let all = principal.has_role(Role::CreditOffice) || principal.has_role(Role::Auditor);
+    let own = if principal.has_role(Role::Provider) && !principal.organisation.is_empty() {
+        CallerProvider::from_organisation(&principal.organisation)
     } else if all {
-        Own::NoProvider
+        CallerProvider::NoProvider
     } else {
         return Err(ValidationError::CallerNotRegistered);
     };
@@ -140,7 +140,7 @@ mod tests {
     #[test]
     fn r13_offices_and_auditors_see_all_and_a_provider_sees_its_own() {
         let scope = |organisation, roles: &[Role]| feedback_scope(&principal(organisation, roles));
-        let own = Own::from_organisation("11430100006123458R");
+        let own = CallerProvider::from_organisation("11430100006123458R");
         let provider = scope("11430100006123458R", &[Role::Provider]).unwrap();
         assert_eq!(
             (provider.own_provider, provider.all_providers),
@@ -151,7 +151,7 @@ mod tests {
         let auditor = scope("11430100006123458R", &[Role::Auditor]).unwrap();
         assert_eq!(
             (auditor.own_provider, auditor.all_providers),
-            (Own::NoProvider, true)
+            (CallerProvider::NoProvider, true)
         );
     }
 

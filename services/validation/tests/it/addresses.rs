@@ -40,10 +40,10 @@ async fn r12_a_record_has_one_address_over_all_its_versions() -> TestResult {
     let own = BTreeSet::from([address.to_wire()]);
     let both = BTreeSet::from([address.to_wire(), contradicting.address().to_wire()]);
 
-    let accepted_events: Vec<RecordAccepted> = fixture.bed.emitted().await?;
-    let revoked_events: Vec<RecordRevoked> = fixture.bed.emitted().await?;
-    let returned_events: Vec<RecordReturned> = fixture.bed.emitted().await?;
-    let changes: Vec<FeedbackCaseChanged> = fixture.bed.emitted().await?;
+    let accepted_events: Vec<RecordAccepted> = fixture.bed.emitted_events().await?;
+    let revoked_events: Vec<RecordRevoked> = fixture.bed.emitted_events().await?;
+    let returned_events: Vec<RecordReturned> = fixture.bed.emitted_events().await?;
+    let changes: Vec<FeedbackCaseChanged> = fixture.bed.emitted_events().await?;
     assert_eq!(
         addresses(accepted_events.into_iter().map(|e| e.version)),
         own
@@ -108,7 +108,7 @@ async fn r13_a_confirmed_version_is_announced_under_the_address_of_its_record() 
         .into_inner();
     let version = answer.case.and_then(|case| case.version);
     assert_eq!(version, fixture.submitted(&second).version);
-    let events: Vec<RecordAccepted> = fixture.bed.emitted().await?;
+    let events: Vec<RecordAccepted> = fixture.bed.emitted_events().await?;
     let announced = addresses(events.into_iter().map(|event| event.version));
     assert_eq!(announced, BTreeSet::from([first.address().to_wire()]));
     fixture.finish().await?;

@@ -58,13 +58,13 @@ async fn r13_a_record_is_accepted_as_it_is_by_the_word_of_a_named_attester() -> 
             .all(|finding| finding.severity() == Severity::Warning)
     );
 
-    let events: Vec<RecordAccepted> = fixture.bed.emitted().await?;
+    let events: Vec<RecordAccepted> = fixture.bed.emitted_events().await?;
     let [event] = &events[..] else {
         panic!("{events:?}")
     };
     assert_eq!(event.version, fixture.submitted(&record).version);
     assert_eq!(event.subject_name, "湖南客偲家装饰工程有限公司");
-    let changes: Vec<FeedbackCaseChanged> = fixture.bed.emitted().await?;
+    let changes: Vec<FeedbackCaseChanged> = fixture.bed.emitted_events().await?;
     let changes: Vec<FeedbackChange> = changes.iter().map(|one| one.change()).collect();
     assert_eq!(
         changes,
@@ -88,7 +88,10 @@ async fn r13_a_record_is_accepted_as_it_is_by_the_word_of_a_named_attester() -> 
         refusal_of(confirm(&fixture, &case, "另有说明").await).reason,
         Reason::CaseClosed
     );
-    assert_eq!(fixture.bed.emitted::<RecordAccepted>().await?.len(), 1);
+    assert_eq!(
+        fixture.bed.emitted_events::<RecordAccepted>().await?.len(),
+        1
+    );
 
     // Kept sealed, and never changed or removed.
     let rows: Vec<(Vec<u8>,)> = sqlx::query_as("SELECT sealed_attestation FROM confirmation")
@@ -254,7 +257,10 @@ async fn r13_a_contradicted_record_stands_by_the_word_of_its_provider() -> TestR
         CaseState::ClosedByConfirmation
     );
     // It was accepted long ago.
-    assert_eq!(fixture.bed.emitted::<RecordAccepted>().await?.len(), 1);
+    assert_eq!(
+        fixture.bed.emitted_events::<RecordAccepted>().await?.len(),
+        1
+    );
     let counted = fixture.statistics().await?;
     assert_eq!(
         (counted.accepted, counted.returned, counted.confirmed),

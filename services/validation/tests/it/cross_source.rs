@@ -453,8 +453,11 @@ async fn r13_two_copies_never_accept_one_decision_twice() -> TestResult {
     .await?;
     first.commit().await?;
     waiting.await??;
-    assert_eq!(fixture.bed.emitted::<RecordAccepted>().await?.len(), 1);
-    let returned: Vec<RecordReturned> = fixture.bed.emitted().await?;
+    assert_eq!(
+        fixture.bed.emitted_events::<RecordAccepted>().await?.len(),
+        1
+    );
+    let returned: Vec<RecordReturned> = fixture.bed.emitted_events().await?;
     assert_eq!(returned[0].finding_codes[0], "DUPLICATE_RECORD");
     fixture.finish().await?;
     Ok(())

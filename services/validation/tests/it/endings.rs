@@ -24,7 +24,7 @@ async fn d24_a_revocation_is_accepted_announced_and_closes_the_open_cases_of_its
 
     let (outcome, codes) = fixture.outcome_and_codes(&end).await?;
     assert_eq!((outcome, codes.len()), (VerdictOutcome::Accepted, 0));
-    let events: Vec<RecordRevoked> = fixture.bed.emitted().await?;
+    let events: Vec<RecordRevoked> = fixture.bed.emitted_events().await?;
     let [event] = &events[..] else {
         panic!("{events:?}")
     };
@@ -39,7 +39,7 @@ async fn d24_a_revocation_is_accepted_announced_and_closes_the_open_cases_of_its
     assert_eq!(of("K-1").state(), CaseState::ClosedByWithdrawal);
     assert!(of("K-1").closed_at.is_some());
     assert_eq!(of("K-2").state(), CaseState::Open);
-    let changes: Vec<FeedbackCaseChanged> = fixture.bed.emitted().await?;
+    let changes: Vec<FeedbackCaseChanged> = fixture.bed.emitted_events().await?;
     let changes: Vec<_> = changes
         .iter()
         .map(|one| (one.case_id.as_str(), one.change()))
@@ -97,8 +97,14 @@ async fn d24_order_and_repetition_of_an_end_do_not_matter() -> TestResult {
         let open = case.version.as_ref().unwrap().revision == 4;
         assert_eq!(case.state() == CaseState::Open, open, "{case:?}");
     }
-    assert_eq!(fixture.bed.emitted::<RecordRevoked>().await?.len(), 5);
-    assert_eq!(fixture.bed.emitted::<RecordAccepted>().await?.len(), 5);
+    assert_eq!(
+        fixture.bed.emitted_events::<RecordRevoked>().await?.len(),
+        5
+    );
+    assert_eq!(
+        fixture.bed.emitted_events::<RecordAccepted>().await?.len(),
+        5
+    );
     fixture.finish().await?;
     Ok(())
 }

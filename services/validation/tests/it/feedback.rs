@@ -177,8 +177,14 @@ async fn a_version_delivered_again_keeps_its_one_verdict() -> TestResult {
 
     let counted = fixture.statistics().await?;
     assert_eq!((counted.accepted, counted.returned), (1, 1));
-    assert_eq!(fixture.bed.emitted::<RecordAccepted>().await?.len(), 1);
-    assert_eq!(fixture.bed.emitted::<RecordReturned>().await?.len(), 1);
+    assert_eq!(
+        fixture.bed.emitted_events::<RecordAccepted>().await?.len(),
+        1
+    );
+    assert_eq!(
+        fixture.bed.emitted_events::<RecordReturned>().await?.len(),
+        1
+    );
     assert_eq!(fixture.feedback(false).await?.len(), 1);
     fixture.finish().await?;
     Ok(())

@@ -44,11 +44,11 @@ async fn figures(
     record: &SampleSubmission,
 ) -> Result<ExpectedFigures> {
     let version = fixture.submitted(record).version;
-    let accepted: Vec<RecordAccepted> = fixture.bed.emitted().await?;
+    let accepted: Vec<RecordAccepted> = fixture.bed.emitted_events().await?;
     if let Some(event) = accepted.iter().find(|event| event.version == version) {
         return Ok(of_accepted(event));
     }
-    let returned: Vec<RecordReturned> = fixture.bed.emitted().await?;
+    let returned: Vec<RecordReturned> = fixture.bed.emitted_events().await?;
     let event = returned.iter().find(|event| event.version == version);
     event.map(of_returned).context("announced")
 }
@@ -128,7 +128,10 @@ async fn r21_an_accepted_and_a_returned_version_tell_the_same_figures() -> TestR
     // The end of a record is counted by its operation, and nothing of its content is announced.
     let end = first.ended(Operation::Revoke, 4, "长市监罚决〔2026〕17号被撤销");
     fixture.submit(&[&end]).await?;
-    assert_eq!(fixture.bed.emitted::<RecordRevoked>().await?.len(), 1);
+    assert_eq!(
+        fixture.bed.emitted_events::<RecordRevoked>().await?.len(),
+        1
+    );
     fixture.finish().await?;
     Ok(())
 }
@@ -199,7 +202,7 @@ async fn r14_of_a_natural_person_only_hash_and_numbers_are_told() -> TestResult 
         assert_eq!((series.len(), number), (0, 0), "{}", record.key);
         assert_eq!((day.as_str(), filled > 0), ("2026-05-06", true));
     }
-    let events: Vec<RecordAccepted> = fixture.bed.emitted().await?;
+    let events: Vec<RecordAccepted> = fixture.bed.emitted_events().await?;
     assert!(!events.is_empty());
     let published = format!("{events:?}");
     assert!(

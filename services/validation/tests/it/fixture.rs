@@ -132,7 +132,7 @@ impl ValidationFixture {
         let provider: ProviderCode = record.provider.parse().expect("a code");
         let item: ItemCode = record.item.parse().expect("a code");
         let keyring = &self.bed.context.keyring;
-        vault::keyed_hash::record_key(keyring, &provider, &item, &record.key)
+        vault::keyed_hash::hash_record_key(keyring, &provider, &item, &record.key)
     }
 
     /// Publishes versions in one message and waits until they are handled.

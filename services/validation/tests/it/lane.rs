@@ -54,7 +54,10 @@ async fn poison_is_parked_with_its_reason_and_the_lane_goes_on() -> TestResult {
             VerdictOutcome::Accepted
         );
     }
-    assert_eq!(fixture.bed.emitted::<RecordAccepted>().await?.len(), 2);
+    assert_eq!(
+        fixture.bed.emitted_events::<RecordAccepted>().await?.len(),
+        2
+    );
     assert_eq!(fixture.drop_parked().await?, 3);
     fixture.finish().await?;
     Ok(())
@@ -190,7 +193,10 @@ async fn five_hundred_records_are_one_transaction() -> TestResult {
     let counted = fixture.statistics().await?;
     assert_eq!((counted.accepted, counted.returned), (475, 25));
     assert_eq!(fixture.feedback(true).await?.len(), 25);
-    assert_eq!(fixture.bed.emitted::<RecordAccepted>().await?.len(), 475);
+    assert_eq!(
+        fixture.bed.emitted_events::<RecordAccepted>().await?.len(),
+        475
+    );
     // Only keys that were returned or reported again have a row to wait for.
     let held: i64 = sqlx::query_scalar("SELECT count(*) FROM rereport_head")
         .fetch_one(&fixture.pool)

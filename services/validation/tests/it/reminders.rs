@@ -12,7 +12,7 @@ use time::macros::datetime;
 use crate::fixture::{SampleSubmission, ValidationFixture, wrong_credit_code};
 
 async fn case_changes(fixture: &ValidationFixture) -> Result<Vec<FeedbackChange>> {
-    let events: Vec<FeedbackCaseChanged> = fixture.bed.emitted().await?;
+    let events: Vec<FeedbackCaseChanged> = fixture.bed.emitted_events().await?;
     Ok(events.iter().map(|event| event.change()).collect())
 }
 
@@ -55,7 +55,7 @@ async fn r13_a_case_is_reminded_of_before_and_after_its_day_once_each() -> TestR
     }
     let case = fixture.feedback(true).await?.remove(0);
     assert_eq!((case.overdue, case.reminders), (true, 2));
-    let events: Vec<FeedbackCaseChanged> = fixture.bed.emitted().await?;
+    let events: Vec<FeedbackCaseChanged> = fixture.bed.emitted_events().await?;
     let reminders: Vec<u32> = events.iter().map(|event| event.reminders).collect();
     assert_eq!(reminders, [0, 1, 1, 2]);
     assert!(

@@ -16,7 +16,7 @@ use time::macros::date;
 use uuid::Uuid;
 use vault::{
     Keyring,
-    keyed_hash::{KeyedHash, person_document},
+    keyed_hash::{KeyedHash, hash_person_document},
 };
 
 use crate::fixture::{
@@ -37,7 +37,7 @@ fn opened(fixture: &ValidationFixture, event: &RecordAccepted) -> NormalisedReco
 /// The hash by which disclosure looks a person up.
 fn person(keyring: &Keyring, number: &str) -> KeyedHash {
     let document = PersonDocument::new("身份证", number, date!(2026 - 11 - 20));
-    person_document(keyring, &document)
+    hash_person_document(keyring, &document)
 }
 
 #[tokio::test]
@@ -73,7 +73,7 @@ async fn r7_r12_a_record_is_accepted_with_each_change_explained() -> TestResult 
     );
     fixture.submit(&[&record]).await?;
 
-    let events: Vec<RecordAccepted> = fixture.bed.emitted().await?;
+    let events: Vec<RecordAccepted> = fixture.bed.emitted_events().await?;
     let [event] = &events[..] else {
         panic!("{events:?}")
     };
@@ -137,7 +137,7 @@ async fn d9_r16_the_providers_own_deadline_is_announced() -> TestResult {
     ];
     fixture.submit(&records.each_ref()).await?;
 
-    let events: Vec<RecordAccepted> = fixture.bed.emitted().await?;
+    let events: Vec<RecordAccepted> = fixture.bed.emitted_events().await?;
     let announced: Vec<(SubjectKind, &str)> = records
         .iter()
         .filter_map(|record| {
@@ -169,7 +169,7 @@ async fn r9_r14_a_natural_person_is_announced_by_blind_index_only() -> TestResul
         .submit(&[&SampleSubmission::licence("K-1", 1, json!({}))])
         .await?;
 
-    let events: Vec<RecordAccepted> = fixture.bed.emitted().await?;
+    let events: Vec<RecordAccepted> = fixture.bed.emitted_events().await?;
     let [event] = &events[..] else {
         panic!("{events:?}")
     };
@@ -191,7 +191,7 @@ async fn r9_an_old_number_of_fifteen_digits_has_the_index_of_its_eighteen() -> T
     let fixture = ValidationFixture::start().await?;
     let record = SampleSubmission::licence("K-1", 1, json!({ "XK_XDR_ZJHM": "430102900307123" }));
     fixture.submit(&[&record]).await?;
-    let events: Vec<RecordAccepted> = fixture.bed.emitted().await?;
+    let events: Vec<RecordAccepted> = fixture.bed.emitted_events().await?;
     let keyring = &fixture.bed.context.keyring;
     let expected = person(keyring, "430102199003071234");
     assert_eq!(events[0].subject_blind_index[..], expected);
@@ -211,7 +211,7 @@ async fn d11_an_individual_business_is_announced_like_an_organisation() -> TestR
         json!({ "CF_XDR_LB": "个体工商户", "CF_XDR_MC": "岳麓区老刘米粉店", "CF_XDR_SHXYM": "92430104MA4QQ0026Y" }),
     );
     fixture.submit(&[&record]).await?;
-    let events: Vec<RecordAccepted> = fixture.bed.emitted().await?;
+    let events: Vec<RecordAccepted> = fixture.bed.emitted_events().await?;
     assert_eq!(events[0].subject_kind(), SubjectKind::IndividualBusiness);
     assert_eq!(events[0].subject_code, "92430104MA4QQ0026Y");
     assert_eq!(events[0].subject_name, "岳麓区老刘米粉店");
@@ -258,8 +258,14 @@ async fn r13_a_faulty_record_goes_back_with_findings_and_a_case() -> TestResult 
     let verdict = fixture.verdict(&record).await?;
     assert_eq!(verdict.outcome(), VerdictOutcome::Returned);
     assert_eq!(verdict.findings, case.findings);
-    assert!(fixture.bed.emitted::<RecordAccepted>().await?.is_empty());
-    let events: Vec<RecordReturned> = fixture.bed.emitted().await?;
+    assert!(
+        fixture
+            .bed
+            .emitted_events::<RecordAccepted>()
+            .await?
+            .is_empty()
+    );
+    let events: Vec<RecordReturned> = fixture.bed.emitted_events().await?;
     let [event] = &events[..] else {
         panic!("{events:?}")
     };
@@ -288,7 +294,7 @@ async fn r13_a_due_day_in_a_year_without_a_calendar_is_provisional() -> TestResu
         case.due_provisional && case.due_on.starts_with("2027-01-"),
         "{case:?}"
     );
-    assert!(fixture.bed.emitted::<RecordReturned>().await?[0].due_provisional);
+    assert!(fixture.bed.emitted_events::<RecordReturned>().await?[0].due_provisional);
     fixture.finish().await?;
     Ok(())
 }

@@ -32,7 +32,7 @@ async fn r6_a_record_of_2015_is_accepted_by_its_own_version_after_later_ones() -
         let verdict = fixture.verdict(record).await?;
         assert_eq!(verdict.outcome(), outcome, "{:?}", verdict.findings);
     }
-    let events: Vec<RecordAccepted> = fixture.bed.emitted().await?;
+    let events: Vec<RecordAccepted> = fixture.bed.emitted_events().await?;
     let of_old = events
         .iter()
         .find(|event| event.version == fixture.submitted(&old).version)

@@ -180,7 +180,7 @@ async fn a_stream_ends_when_the_service_stops() -> TestResult {
         .await?;
     let mut stream = watch(&fixture, "").await?;
     next(&mut stream).await?;
-    fixture.bed.context.shutdown.request();
+    fixture.bed.context.shutdown.request_stop();
     let end = timeout(WAIT_TIMEOUT, stream.message()).await?;
     assert_eq!(refusal_of(end).reason, Reason::Stopping);
     fixture.finish().await?;

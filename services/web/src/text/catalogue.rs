@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use credit_record::{
     item::SUBJECT_KEY,
-    normalise::{format_date, parse_date},
+    normalise::{format_day, parse_date},
 };
 use proto::credit::{
     catalog::v1::{Catalogue, Item, ItemField, Owner, VersionState},
@@ -162,7 +162,7 @@ pub fn term_rule(id: &str) -> Cow<'_, str> {
 pub fn day_before(text: &str) -> String {
     parse_date(text)
         .and_then(time::Date::previous_day)
-        .map(format_date)
+        .map(format_day)
         .unwrap_or_default()
 }
 
@@ -170,7 +170,7 @@ pub fn day_before(text: &str) -> String {
 pub fn civil_day(seconds: Option<i64>) -> String {
     seconds
         .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok())
-        .map(|moment| format_date(moment.to_offset(CHINA).date()))
+        .map(|moment| format_day(moment.to_offset(CHINA).date()))
         .unwrap_or_default()
 }
 

@@ -7,7 +7,7 @@ use credit_record::{
         Condition, DisclosureMode, Field, FieldKind, ItemOwner as DataOwner, ItemVersion, MaskRule,
         RecordClass as DataClass, Requirement, SubjectKind as DataKind,
     },
-    normalise::format_date,
+    normalise::format_day,
     standard_code_lists, standard_items,
 };
 use proto::credit::{
@@ -184,7 +184,7 @@ fn item(item: &ItemVersion) -> Item {
         fields: item.fields.iter().map(|one| field(item, one)).collect(),
         update_cycle: "real_time".to_owned(),
         reporting_deadline_working_days: item.reporting_deadline_working_days,
-        effective_from: item.effective_from.map(format_date).unwrap_or_default(),
+        effective_from: item.effective_from.map(format_day).unwrap_or_default(),
         owner: Some(match &item.owner {
             DataOwner::City => Owner {
                 catalogue: Catalogue::City.into(),

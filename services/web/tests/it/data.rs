@@ -1,7 +1,7 @@
 //! What the services of a test disclose: organisations with right check digits, licences and
 //! penalties by the hundred, one organisation with a hostile name.
 
-use credit_record::{CreditCode, normalise::format_date};
+use credit_record::{CreditCode, normalise::format_day};
 use proto::credit::{
     common::v1::RecordClass,
     disclosure::v1::{PublicRecord, PublishedField, RevocationNotice},
@@ -96,8 +96,8 @@ fn record(kind: u64, number: u64, at: usize, decided: Date) -> PublicRecord {
         record_address: RecordAddress::of_first_version(id).to_string(),
         organisation_code: code(at),
         organisation_name: NAMES[at].to_owned(),
-        decision_date: format_date(decided),
-        effective_date: format_date(decided),
+        decision_date: format_day(decided),
+        effective_date: format_day(decided),
         authority: ORGANS[number as usize % ORGANS.len()].to_owned(),
         ..Default::default()
     }
@@ -127,7 +127,7 @@ fn licence(number: u64) -> PublicRecord {
         expiry_date: if number.is_multiple_of(3) {
             "2099-12-31".to_owned()
         } else {
-            format_date(decided + Duration::days(1095))
+            format_day(decided + Duration::days(1095))
         },
         ..record(1, number, at, decided)
     };
@@ -167,8 +167,8 @@ fn penalty(number: u64) -> PublicRecord {
         item_name: "行政处罚".to_owned(),
         record_class: RecordClass::Adverse as i32,
         document_number: document.clone(),
-        expiry_date: format_date(decided + Duration::days(365)),
-        disclosed_until: format_date(decided.replace_year(decided.year() + 3).unwrap_or(decided)),
+        expiry_date: format_day(decided + Duration::days(365)),
+        disclosed_until: format_day(decided.replace_year(decided.year() + 3).unwrap_or(decided)),
         objection_pending: number.is_multiple_of(7),
         ..record(2, number, at, decided)
     };

@@ -72,7 +72,7 @@ fn page_of_rows<T: Clone>(
         .take(page.limit() as usize)
         .cloned()
         .collect();
-    let next = page.cut(&mut shown, |row| LastRow {
+    let next = page.truncate_rows(&mut shown, |row| LastRow {
         last: key(row).to_owned(),
     });
     Ok((shown, next))

@@ -9,7 +9,7 @@ use service_kit::{
     error::error_chain,
     identity::{DevelopmentIssuer, Role},
 };
-use testkit::{TestResult, clock::TurnableClock, eventually};
+use testkit::{TestResult, clock::ManualClock, eventually};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -137,7 +137,7 @@ async fn a_renewed_token_is_taken_up_without_a_restart() -> TestResult {
 #[tokio::test]
 async fn a_site_that_cannot_work_does_not_start() -> TestResult {
     let issuer = DevelopmentIssuer::generate("https://id.changsha.example", "credit");
-    let clock = TurnableClock::at(NOW);
+    let clock = ManualClock::at(NOW);
     let good = web::Config {
         listen: "127.0.0.1:0".to_owned(),
         disclosure_url: "http://127.0.0.1:1".to_owned(),

@@ -17,10 +17,10 @@ use service_kit::{
     identity::{DevelopmentIssuer, Role, TokenVerifier},
     readiness::Readiness,
     shutdown::Shutdown,
-    start::serve_grpc,
+    start::spawn_grpc_server,
     telemetry::Telemetry,
 };
-use testkit::{Port, clock::TurnableClock};
+use testkit::{Port, clock::ManualClock};
 use time::{OffsetDateTime, macros::datetime};
 use tokio::net::TcpListener;
 use tonic::service::Routes;
@@ -106,7 +106,7 @@ pub struct WebTestServer {
 impl WebTestServer {
     /// Stops it and waits for its end.
     pub async fn stop(self) -> Result<()> {
-        self.context.shutdown.request();
+        self.context.shutdown.request_stop();
         self.context
             .shutdown
             .wait_finished(STOP_TIMEOUT)
@@ -130,7 +130,7 @@ pub struct WebFixture {
     /// The site.
     pub site: WebTestServer,
     /// The site's clock.
-    pub clock: TurnableClock,
+    pub clock: ManualClock,
     /// Metrics of the site.
     pub telemetry: Telemetry,
     /// Where the site reads its token.
@@ -158,7 +158,7 @@ impl WebFixture {
 
     async fn start_all(change: impl FnOnce(&mut web::Config), shutdown: Shutdown) -> Result<Self> {
         let issuer = DevelopmentIssuer::generate("https://id.changsha.example", "credit");
-        let clock = TurnableClock::at(NOW);
+        let clock = ManualClock::at(NOW);
         let disclosure = FakeDisclosure::default();
         let disclosure_port = Port::reserve()?;
         let listener = listen(&disclosure_port).await?;
@@ -282,10 +282,7 @@ pub fn public_token(issuer: &DevelopmentIssuer) -> Result<String> {
 }
 
 /// The context of a process.
-pub fn service_context(
-    issuer: &DevelopmentIssuer,
-    clock: &TurnableClock,
-) -> Result<ServiceContext> {
+pub fn service_context(issuer: &DevelopmentIssuer, clock: &ManualClock) -> Result<ServiceContext> {
     Ok(ServiceContext {
         clock: Arc::new(clock.clone()),
         telemetry: Telemetry::off(),
@@ -299,7 +296,7 @@ pub fn service_context(
 fn serve_disclosure(
     disclosure: &FakeDisclosure,
     issuer: &DevelopmentIssuer,
-    clock: &TurnableClock,
+    clock: &ManualClock,
     listener: TcpListener,
 ) -> Result<WebTestServer> {
     let routes = Routes::new(PublicServiceServer::new(disclosure.clone()));
@@ -309,11 +306,11 @@ fn serve_disclosure(
 fn serve(
     routes: Routes,
     issuer: &DevelopmentIssuer,
-    clock: &TurnableClock,
+    clock: &ManualClock,
     listener: TcpListener,
 ) -> Result<WebTestServer> {
     let context = service_context(issuer, clock)?;
     let address = listener.local_addr()?;
-    serve_grpc("service of a test", listener, routes, &context);
+    spawn_grpc_server("service of a test", listener, routes, &context);
     Ok(WebTestServer { address, context })
 }

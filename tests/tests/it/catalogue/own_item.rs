@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use credit_record::{CreditCode, FindingCode, SubjectKind, normalise::format_date};
+use credit_record::{CreditCode, FindingCode, SubjectKind, normalise::format_day};
 use journeys::{
     cluster::Cluster,
     day::{Day, submission_of_record},
@@ -108,7 +108,7 @@ pub fn honour_record(
         "RY_MC": title,
         "RY_JB": "市级",
         "RY_WSH": format!("长文旅广〔2026〕{number}号"),
-        "RY_SYRQ": format_date(today_in_changsha()),
+        "RY_SYRQ": format_day(today_in_changsha()),
         "RY_ZT": "有效",
         "RY_JG": department.name,
         "RY_JGDM": department.code,

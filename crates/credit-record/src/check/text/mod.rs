@@ -12,7 +12,7 @@ use crate::item::{DisclosureMode, Field, FieldKind, Publication, SubjectKind, Va
 
 /// Findings of one text that is without fault otherwise.
 pub(super) fn check_text(
-    sheet: &RecordValues<'_>,
+    record_values: &RecordValues<'_>,
     field: &Field,
     value: &str,
 ) -> [Option<Finding>; 2] {
@@ -23,7 +23,7 @@ pub(super) fn check_text(
     let classified = (hints.secret && marks::is_classified(value)).then(|| classified(field));
     let public = field.publication == Publication::Public;
     let personal = (public && hints.number)
-        .then(|| personal(sheet, field, value))
+        .then(|| personal(record_values, field, value))
         .flatten();
     [classified, personal]
 }
@@ -62,7 +62,7 @@ fn classified(field: &Field) -> Finding {
 
 /// Says which kind of number and where, never the number. What is published goes back; of a record that only an
 /// entitled query answers the provider is notified.
-fn personal(sheet: &RecordValues<'_>, field: &Field, value: &str) -> Option<Finding> {
+fn personal(record_values: &RecordValues<'_>, field: &Field, value: &str) -> Option<Finding> {
     let mut found = personal_numbers(value);
     let (place, kind) = found.next()?;
     let at = value[..place.start].chars().count() + 1;
@@ -76,8 +76,11 @@ fn personal(sheet: &RecordValues<'_>, field: &Field, value: &str) -> Option<Find
         kind.label()
     );
     let (code, rule) = (FindingCode::PersonalInText, "personal-text");
-    let person = sheet.kind() == Some(SubjectKind::NaturalPerson)
-        && sheet.item().disclosure_mode(SubjectKind::NaturalPerson) == DisclosureMode::Query;
+    let person = record_values.kind() == Some(SubjectKind::NaturalPerson)
+        && record_values
+            .item()
+            .disclosure_mode(SubjectKind::NaturalPerson)
+            == DisclosureMode::Query;
     Some(if person {
         Finding::warning(code, rule, &field.code, message)
     } else {

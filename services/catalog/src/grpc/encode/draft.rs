@@ -5,12 +5,12 @@ use service_kit::grpc::to_timestamp;
 
 use super::encode_owner;
 use crate::domain::draft::{
-    self, DraftHistoryEntry, DraftReturnReason, ItemDraftState, WholeDraft,
+    self, DraftDetail, DraftHistoryEntry, DraftReturnReason, ItemDraftState,
 };
 
 /// With definition, faults and history. With `officers`, accounts are named; without, only their organisations.
-pub(in crate::grpc) fn encode_draft(whole: &WholeDraft, officers: bool) -> Draft {
-    let WholeDraft {
+pub(in crate::grpc) fn encode_draft(whole: &DraftDetail, officers: bool) -> Draft {
+    let DraftDetail {
         draft,
         faults,
         history,
