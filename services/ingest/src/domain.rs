@@ -1,5 +1,5 @@
 //! Decides what happens to a submission: new version, unchanged, repeated or refused. Pure. `app` loads the state of a
-//! batch, folds the submissions through [`IngestBatchState::decide`] in their order, and stores what was decided.
+//! batch, folds the submissions through [`IngestBatchState::decide_submission`] in their order, and stores what was decided.
 //! [`catalogue`] decides who may report what on a day, [`nil_report`] decides on nil reports, [`reload`] decides how a
 //! full reload is opened and ended, [`original`] who may read an original.
 

@@ -312,7 +312,7 @@ pub struct WrittenAnswer {
     pub text: String,
 }
 
-/// Transfers an objection to its provider; see [`advance_objection`] for what comes back.
+/// Transfers an objection to its provider. `None`: somebody else changed it meanwhile; call again.
 pub async fn transfer_objection(
     conn: &mut Conn,
     call: ObjectionCallContext<'_>,
@@ -322,7 +322,7 @@ pub async fn transfer_objection(
     advance_objection(conn, call, &actor, objection_id, command, None).await
 }
 
-/// Takes the provider's answer; see [`advance_objection`] for what comes back.
+/// Takes the provider's answer. `None`: somebody else changed it meanwhile; call again.
 pub async fn answer_objection(
     conn: &mut Conn,
     call: ObjectionCallContext<'_>,

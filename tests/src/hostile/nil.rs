@@ -101,7 +101,7 @@ impl RequestMaker<'_> {
                 "x".repeat(self.rng.random_range(65..100_000)),
                 Reason::ItemCodeInvalid,
             ),
-            4 => ("pg_catalog".to_owned(), Reason::ItemUnknown),
+            4 => ("pg_catalog".to_owned(), Reason::ItemCodeInvalid),
             _ => ("x".repeat(64), Reason::ItemUnknown),
         };
         nil.item_code = code;
