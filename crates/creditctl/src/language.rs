@@ -146,7 +146,7 @@ impl Language {
     }
 
     /// A character's position for people, who count from 1.
-    pub fn place(self, position: usize) -> String {
+    pub fn position_text(self, position: usize) -> String {
         match self {
             Self::Zh => format!("第{}位", position + 1),
             Self::En => format!("character {}", position + 1),
@@ -162,7 +162,7 @@ impl Language {
     }
 
     /// The prompt of a terminal when input is waited for.
-    pub fn waiting(self) -> &'static str {
+    pub fn waiting_notice(self) -> &'static str {
         self.choose_text(
             "请输入代码，每行一个，按 Ctrl-D 结束",
             "type codes, one a line; Ctrl-D ends",

@@ -162,7 +162,7 @@ impl<'a> FileReport<'a> {
     ///
     /// # Errors
     /// Output or error file cannot be written.
-    pub fn row(
+    pub fn write_row(
         &mut self,
         row: &FileRow,
         record: &FileRecord,

@@ -283,7 +283,7 @@ impl ConsumerWorker {
         }
         self.bus.hit_fault_point(FaultPoint::HandledCommitted);
         self.metrics
-            .handled(self.subscription.consumer, events.len());
+            .count_handled(self.subscription.consumer, events.len());
         let acknowledged = join_all(chunk.iter().map(|taken| taken.message.ack())).await;
         match acknowledged.into_iter().find_map(Result::err) {
             // They come again and the inbox knows them.
@@ -344,8 +344,8 @@ impl ConsumerWorker {
         let mut poison: Vec<Poison> = strangers
             .iter()
             .map(|event| match event.event_type.as_str() {
-                UNDECODABLE => event.poison("message is no event batch"),
-                _ => event.poison("event type is not subscribed"),
+                UNDECODABLE => event.declare_poison("message is no event batch"),
+                _ => event.declare_poison("event type is not subscribed"),
             })
             .collect();
         if known.is_empty() {
@@ -418,7 +418,7 @@ impl ConsumerWorker {
         for (event, reason) in &letters {
             tracing::error!(consumer, event = %event.event_id, reason, "event parked");
         }
-        self.metrics.parked(consumer, letters.len());
+        self.metrics.count_parked(consumer, letters.len());
         dead_letters::park_letters(conn, consumer, &letters, now).await
     }
 
@@ -429,7 +429,7 @@ impl ConsumerWorker {
             let fresh = self
                 .insert_unseen(&mut tx, std::slice::from_ref(event))
                 .await?;
-            let poison = [event.poison(why)];
+            let poison = [event.declare_poison(why)];
             self.park(&mut tx, &fresh, &poison).await?;
             tx.commit().await
         };
@@ -469,7 +469,7 @@ impl ConsumerWorker {
                 // The transaction may be broken: write the outcome in a fresh one.
                 tx.rollback().await?;
                 tx = self.pool.begin().await?;
-                Some(delivery.poison(why))
+                Some(delivery.declare_poison(why))
             }
         };
         dead_letters::finish_retry(&mut tx, id, failure.as_ref(), self.context.clock.now()).await?;

@@ -58,7 +58,7 @@ impl FaultInjection {
         Self(Some(Arc::new(hook)))
     }
 
-    pub(crate) fn reached(&self, point: FaultPoint) {
+    pub(crate) fn hit_fault_point(&self, point: FaultPoint) {
         if let Some(hook) = &self.0 {
             hook(point);
         }

@@ -188,7 +188,7 @@ impl Bus {
 
     /// Tells a test that a named point is reached.
     pub fn hit_fault_point(&self, point: FaultPoint) {
-        self.faults.reached(point);
+        self.faults.hit_fault_point(point);
     }
 
     /// Name of the stream of a producing service.
@@ -279,18 +279,18 @@ impl Delivery {
     /// The message; poison when it does not decode.
     pub fn decode<M: Message + Name + Default>(&self) -> Result<M, Poison> {
         if !self.carries::<M>() {
-            return Err(self.poison(format!(
+            return Err(self.declare_poison(format!(
                 "expected {}, is {}",
                 M::full_name(),
                 self.event_type
             )));
         }
         M::decode(self.payload.clone())
-            .map_err(|error| self.poison(format!("does not decode: {error}")))
+            .map_err(|error| self.declare_poison(format!("does not decode: {error}")))
     }
 
     /// Declares it poison. The reason is kept in clear: no personal data.
-    pub fn poison(&self, reason: impl Into<String>) -> Poison {
+    pub fn declare_poison(&self, reason: impl Into<String>) -> Poison {
         Poison {
             event_id: self.event_id,
             reason: reason.into(),
@@ -313,7 +313,7 @@ where
     let mut taken = Vec::new();
     for delivery in batch.iter().filter(|delivery| delivery.carries::<M>()) {
         let outcome = delivery.decode().and_then(|message| {
-            read(message, delivery).map_err(|why| delivery.poison(why.to_string()))
+            read(message, delivery).map_err(|why| delivery.declare_poison(why.to_string()))
         });
         match outcome {
             Ok(fact) => taken.push(fact),

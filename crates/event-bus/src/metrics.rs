@@ -42,15 +42,15 @@ impl BusMetrics {
         this
     }
 
-    pub fn published(&self, lane: &'static str, events: usize) {
+    pub fn count_published(&self, lane: &'static str, events: usize) {
         add(&self.published, lane, events);
     }
 
-    pub fn handled(&self, lane: &'static str, events: usize) {
+    pub fn count_handled(&self, lane: &'static str, events: usize) {
         add(&self.handled, lane, events);
     }
 
-    pub fn parked(&self, lane: &'static str, events: usize) {
+    pub fn count_parked(&self, lane: &'static str, events: usize) {
         add(&self.parked, lane, events);
     }
 }

@@ -187,7 +187,7 @@ impl RelayWorker {
         self.publish(&cursor, &rows).await?;
         self.bus.hit_fault_point(FaultPoint::Published);
         outbox::advance_cursor(conn, &cursor, last).await?;
-        self.metrics.published(self.service, rows.len());
+        self.metrics.count_published(self.service, rows.len());
         Ok(rows.len())
     }
 

@@ -144,7 +144,12 @@ impl LegalRuleSet {
 
     /// When a duty is due that this event started; none when this version does not govern the
     /// event, so nothing is ever due before the regulation came into force.
-    pub fn due(&self, calendar: &Calendar, duty: LegalDuty, event: Date) -> Option<Deadline> {
+    pub fn duty_deadline(
+        &self,
+        calendar: &Calendar,
+        duty: LegalDuty,
+        event: Date,
+    ) -> Option<Deadline> {
         self.governs(event)
             .then(|| calendar.deadline(event, self.working_days(duty)))
     }
@@ -160,8 +165,8 @@ pub struct Law {
 }
 
 impl Law {
-    /// When a duty is due that an event of this day started, see [`LegalRuleSet::due`].
-    pub fn due(&self, duty: LegalDuty, event: Date) -> Option<Deadline> {
-        self.rules.due(&self.calendar, duty, event)
+    /// When a duty is due that an event of this day started, see [`LegalRuleSet::duty_deadline`].
+    pub fn duty_deadline(&self, duty: LegalDuty, event: Date) -> Option<Deadline> {
+        self.rules.duty_deadline(&self.calendar, duty, event)
     }
 }

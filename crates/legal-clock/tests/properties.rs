@@ -69,17 +69,26 @@ fn d15_the_table_counts_over_the_spring_festival_of_2026_and_never_guesses() {
     // 2026-02-14 is worked, 15 to 23 February are the holiday.
     let (friday, saturday) = (date!(2026 - 02 - 13), date!(2026 - 02 - 14));
     let back = date!(2026 - 02 - 24);
-    assert_eq!(table.after(friday, 1), Some(saturday));
-    assert_eq!(table.after(saturday, 1), Some(back));
-    assert_eq!(table.between(friday, back), Some(2));
-    assert_eq!(table.between(back, friday), Some(0));
+    assert_eq!(table.working_day_after(friday, 1), Some(saturday));
+    assert_eq!(table.working_day_after(saturday, 1), Some(back));
+    assert_eq!(table.working_days_between(friday, back), Some(2));
+    assert_eq!(table.working_days_between(back, friday), Some(0));
     // No notice of 2027 yet; none of before 2014 in the data. The eve of the data starts a span.
-    assert_eq!(table.after(date!(2026 - 12 - 31), 1), None);
-    assert_eq!(table.between(friday, date!(2999 - 12 - 31)), None);
+    assert_eq!(table.working_day_after(date!(2026 - 12 - 31), 1), None);
+    assert_eq!(
+        table.working_days_between(friday, date!(2999 - 12 - 31)),
+        None
+    );
     let new_year = date!(2014 - 01 - 02);
-    assert_eq!(table.between(date!(2013 - 12 - 31), new_year), Some(1));
-    assert_eq!(table.between(date!(2013 - 12 - 30), new_year), None);
-    assert_eq!(table.after(date!(2013 - 06 - 03), 5), None);
+    assert_eq!(
+        table.working_days_between(date!(2013 - 12 - 31), new_year),
+        Some(1)
+    );
+    assert_eq!(
+        table.working_days_between(date!(2013 - 12 - 30), new_year),
+        None
+    );
+    assert_eq!(table.working_day_after(date!(2013 - 06 - 03), 5), None);
 }
 
 #[test]
@@ -90,16 +99,22 @@ fn a_table_says_nothing_of_years_whose_notice_is_to_come_and_of_an_empty_calenda
         {"year":2027,"status":"final","off_weekdays":["2027-01-01"],"work_weekends":[]}]}"#;
     let table = WorkingDayTable::from_calendar(&Calendar::from_json(text).expect("sound"));
     let (in_2025, in_2027) = (date!(2025 - 12 - 26), date!(2027 - 01 - 04));
-    assert_eq!(table.between(in_2025, date!(2025 - 12 - 31)), Some(3));
-    assert_eq!(table.between(in_2025, in_2027), None);
-    assert_eq!(table.after(in_2025, 4), None);
-    assert_eq!(table.after(in_2027, 1), Some(date!(2027 - 01 - 05)));
+    assert_eq!(
+        table.working_days_between(in_2025, date!(2025 - 12 - 31)),
+        Some(3)
+    );
+    assert_eq!(table.working_days_between(in_2025, in_2027), None);
+    assert_eq!(table.working_day_after(in_2025, 4), None);
+    assert_eq!(
+        table.working_day_after(in_2027, 1),
+        Some(date!(2027 - 01 - 05))
+    );
 
     let nothing =
         r#"{"format":"cn-workcal/1","tz":"Asia/Shanghai","weekend":["Sat","Sun"],"years":[]}"#;
     let empty = WorkingDayTable::from_calendar(&Calendar::from_json(nothing).expect("sound"));
-    assert_eq!(empty.after(in_2027, 1), None);
-    assert_eq!(empty.between(in_2025, in_2027), None);
+    assert_eq!(empty.working_day_after(in_2027, 1), None);
+    assert_eq!(empty.working_days_between(in_2025, in_2027), None);
 }
 
 proptest! {
@@ -112,9 +127,9 @@ proptest! {
         let from = date!(2014 - 01 - 01) + Duration::days(start);
         let to = from + Duration::days(length);
         let (count, provisional) = calendar.working_days_between(from, to);
-        prop_assert_eq!(table.between(from, to), (!provisional).then_some(count));
+        prop_assert_eq!(table.working_days_between(from, to), (!provisional).then_some(count));
         let deadline = calendar.deadline(from, n);
-        prop_assert_eq!(table.after(from, n), (!deadline.provisional).then_some(deadline.due_on));
+        prop_assert_eq!(table.working_day_after(from, n), (!deadline.provisional).then_some(deadline.due_on));
     }
 
     #[test]

@@ -111,7 +111,7 @@ fn r6_r18_r19_working_days_after_a_start() {
             (LegalDuty::Catalogue, catalogue),
         ] {
             assert_eq!(
-                rules.due(&calendar, duty, start),
+                rules.duty_deadline(&calendar, duty, start),
                 Some(firm(due_on)),
                 "{duty:?} from {start}"
             );
@@ -141,7 +141,7 @@ fn r6_catalogue_update_after_its_trigger() {
         (date!(2026 - 06 - 01), date!(2026 - 06 - 23)),
     ] {
         assert_eq!(
-            rules.due(&calendar, LegalDuty::Catalogue, trigger),
+            rules.duty_deadline(&calendar, LegalDuty::Catalogue, trigger),
             Some(firm(due_on))
         );
     }
@@ -168,11 +168,11 @@ fn r18_r19_objection_with_the_transfer_on_its_last_day() {
         ),
     ] {
         assert_eq!(
-            rules.due(&calendar, LegalDuty::Transfer, filed),
+            rules.duty_deadline(&calendar, LegalDuty::Transfer, filed),
             Some(firm(transfer))
         );
         assert_eq!(
-            rules.due(&calendar, LegalDuty::Answer, transfer),
+            rules.duty_deadline(&calendar, LegalDuty::Answer, transfer),
             Some(firm(answer))
         );
     }
@@ -218,8 +218,11 @@ fn r16_the_archive_begins_at_midnight_in_changsha() {
 fn r25_nothing_is_due_before_the_regulation_is_in_force() {
     let (calendar, rules) = (calendar(), LegalRuleSet::changsha_2017());
     for duty in LegalDuty::ALL {
-        assert_eq!(rules.due(&calendar, duty, date!(2017 - 06 - 19)), None);
-        let due = rules.due(&calendar, duty, date!(2017 - 06 - 20));
+        assert_eq!(
+            rules.duty_deadline(&calendar, duty, date!(2017 - 06 - 19)),
+            None
+        );
+        let due = rules.duty_deadline(&calendar, duty, date!(2017 - 06 - 20));
         assert!(due.is_some_and(|deadline| deadline.due_on > rules.in_force_from));
     }
     let ended = LegalRuleSet {

@@ -125,7 +125,7 @@ impl Nats {
 
     /// Stops the server when it runs, and deletes all streams and consumers: the loss of JetStream's disk.
     /// [`Nats::restart`] starts it again, empty.
-    pub fn wipe(&mut self) -> Result<()> {
+    pub fn wipe_files(&mut self) -> Result<()> {
         self.kill9()?;
         let store = self.store();
         std::fs::remove_dir_all(&store).with_context(|| format!("deleting {}", store.display()))

@@ -226,7 +226,7 @@ fn nats_keeps_its_streams_over_stop_and_kill_and_loses_them_by_wipe() -> Result<
         .status()?;
     assert_eq!(clear.code(), Some(1), "the store is not encrypted");
 
-    server.wipe()?;
+    server.wipe_files()?;
     server.restart()?;
     assert!(nats(&url, &request("$JS.API.STREAM.INFO.S", ""))?.contains("stream not found"));
 

@@ -117,8 +117,8 @@ impl PrivateNats {
     }
 
     /// Kills the server and deletes JetStream's files; [`PrivateNats::restart`] then starts it empty.
-    pub async fn wipe(&self) -> Result<()> {
-        with_server(&self.server, Nats::wipe).await
+    pub async fn wipe_files(&self) -> Result<()> {
+        with_server(&self.server, Nats::wipe_files).await
     }
 
     /// Starts the server (again), on the same port, with the same streams.

@@ -71,14 +71,14 @@ impl TcpProxy {
     }
 
     /// Resets all connections, and from now on each new one at once. When this returns, none is left.
-    pub async fn cut(&self) {
+    pub async fn cut_connections(&self) {
         self.mode.send_replace(ProxyMode::Cut);
         // Fails only when the acceptor has ended, and the connections with it.
         let _ = self.open.clone().wait_for(|open| *open == 0).await;
     }
 
     /// Lets connections stand and take new ones, but lets no byte through in either direction: a peer that hangs.
-    pub fn stall(&self) {
+    pub fn stall_traffic(&self) {
         self.mode.send_replace(ProxyMode::Stalled);
     }
 
@@ -88,8 +88,8 @@ impl TcpProxy {
             .send_replace(ProxyMode::Slow(bytes_per_second.max(1)));
     }
 
-    /// Forwards again; what was held back by [`TcpProxy::stall`] goes on.
-    pub fn restore(&self) {
+    /// Forwards again; what was held back by [`TcpProxy::stall_traffic`] goes on.
+    pub fn restore_traffic(&self) {
         self.mode.send_replace(ProxyMode::Flowing);
     }
 
@@ -232,7 +232,7 @@ mod tests {
         assert_eq!(ask(&mut first, 1).await.unwrap(), 2);
         assert_eq!(proxy.open_connections(), 1);
 
-        proxy.cut().await;
+        proxy.cut_connections().await;
         assert_eq!(proxy.open_connections(), 0);
         assert!(ask(&mut first, 1).await.is_err());
         let refused = match TcpStream::connect(proxy.address()).await {
@@ -241,7 +241,7 @@ mod tests {
         };
         assert!(refused.is_err());
 
-        proxy.restore();
+        proxy.restore_traffic();
         let mut third = TcpStream::connect(proxy.address()).await.unwrap();
         assert_eq!(ask(&mut third, 7).await.unwrap(), 8);
     }
@@ -252,11 +252,11 @@ mod tests {
         let proxy = TcpProxy::start(target).await.unwrap();
         let mut client = TcpStream::connect(proxy.address()).await.unwrap();
         assert_eq!(ask(&mut client, 1).await.unwrap(), 2);
-        proxy.stall();
+        proxy.stall_traffic();
         client.write_u8(5).await.unwrap();
         let silence = tokio::time::timeout(Duration::from_millis(100), client.read_u8()).await;
         assert!(silence.is_err(), "a byte came through: {silence:?}");
-        proxy.restore();
+        proxy.restore_traffic();
         assert_eq!(client.read_u8().await.unwrap(), 6);
     }
 
@@ -270,7 +270,7 @@ mod tests {
         // Two directions, a byte each: at least a tenth of a second, by the pauses' own length.
         assert_eq!(ask(&mut client, 1).await.unwrap(), 2);
         assert!(start.elapsed() >= Duration::from_millis(100));
-        proxy.restore();
+        proxy.restore_traffic();
         assert_eq!(ask(&mut client, 7).await.unwrap(), 8);
     }
 

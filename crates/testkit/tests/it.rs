@@ -121,9 +121,9 @@ async fn a_killed_postgres_comes_back_with_what_it_had() -> TestResult {
     assert!(count(&through, "SELECT count(*) FROM kept").await.is_err());
     server.restart().await?;
     assert_eq!(count(&through, "SELECT count(*) FROM kept").await?, 1);
-    proxy.cut().await;
+    proxy.cut_connections().await;
     assert!(count(&through, "SELECT count(*) FROM kept").await.is_err());
-    proxy.restore();
+    proxy.restore_traffic();
     assert_eq!(count(&through, "SELECT count(*) FROM kept").await?, 1);
     Ok(())
 }
@@ -159,7 +159,7 @@ async fn a_killed_nats_is_found_again_by_its_client_and_a_wiped_one_is_empty() -
             .map(|stream| stream.cached_info().state.messages)
     };
     assert_eq!(eventually("the stream", limit, messages).await?, 1);
-    server.wipe().await?;
+    server.wipe_files().await?;
     server.restart().await?;
     let error = eventually("an answer that it is not found", limit, async || {
         jetstream

@@ -206,7 +206,7 @@ mod tests {
     fn a_refusal_fits_into_the_headers_however_much_is_wrong() {
         let faults = |places: usize, long: &str| -> Vec<LintFault> {
             (0..places)
-                .map(|i| LintFault::new(format!("fields.F{i}.{long}"), "a rule").with(long))
+                .map(|i| LintFault::new(format!("fields.F{i}.{long}"), "a rule").with_detail(long))
                 .collect()
         };
         let inconsistent = |faults| {
@@ -260,7 +260,9 @@ mod tests {
         assert_eq!(two.others.len(), 1);
         // However long they are, their number is named.
         let long: Vec<_> = (0..300)
-            .map(|i| LintFault::new(format!("fields.F{i}"), "a rule").with("长".repeat(5_000)))
+            .map(|i| {
+                LintFault::new(format!("fields.F{i}"), "a rule").with_detail("长".repeat(5_000))
+            })
             .collect();
         let message = inconsistent(&long).to_status().message().to_owned();
         assert!(message.contains("另有29"), "{message}");

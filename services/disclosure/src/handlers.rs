@@ -69,14 +69,14 @@ impl BatchHandler for RecordHandler {
 fn decode_into(delivery: &Delivery, batch: &mut revoking::DisclosureBatch) -> Result<(), Poison> {
     if delivery.carries::<RecordRevoked>() {
         let event: RecordRevoked = delivery.decode()?;
-        let revocation =
-            Revocation::from_event(&event).map_err(|error| delivery.poison(error.to_string()))?;
+        let revocation = Revocation::from_event(&event)
+            .map_err(|error| delivery.declare_poison(error.to_string()))?;
         batch.revocations.push(revocation);
         return Ok(());
     }
     let event: RecordAccepted = delivery.decode()?;
-    let version =
-        AcceptedVersion::from_event(&event).map_err(|error| delivery.poison(error.to_string()))?;
+    let version = AcceptedVersion::from_event(&event)
+        .map_err(|error| delivery.declare_poison(error.to_string()))?;
     batch.versions.push(version);
     Ok(())
 }

@@ -66,7 +66,7 @@ impl BatchHandler for VersionHandler {
 fn decode_version(delivery: &Delivery) -> Result<PushRequest, Poison> {
     let accepted: RecordAccepted = delivery.decode()?;
     if accepted.sealed_record.is_empty() {
-        return Err(delivery.poison("sealed_record: must be given"));
+        return Err(delivery.declare_poison("sealed_record: must be given"));
     }
     let sealed = accepted.sealed_record.to_vec();
     let version = accepted.version.as_ref();
@@ -78,9 +78,9 @@ fn decode_revocation(delivery: &Delivery) -> Result<PushRequest, Poison> {
     let operation = Operation::from_wire(ended.operation)
         .ok()
         .filter(|operation| operation.ends_record())
-        .ok_or_else(|| delivery.poison("operation: must revoke or withdraw"))?;
+        .ok_or_else(|| delivery.declare_poison("operation: must revoke or withdraw"))?;
     if ended.sealed_reason.is_empty() {
-        return Err(delivery.poison("sealed_reason: must be given"));
+        return Err(delivery.declare_poison("sealed_reason: must be given"));
     }
     let sealed = ended.sealed_reason.to_vec();
     decode_push(delivery, ended.version.as_ref(), operation, sealed)
@@ -94,7 +94,7 @@ fn decode_push(
 ) -> Result<PushRequest, Poison> {
     Ok(PushRequest {
         version: RecordVersion::from_wire(version)
-            .map_err(|malformed| delivery.poison(malformed.to_string()))?,
+            .map_err(|malformed| delivery.declare_poison(malformed.to_string()))?,
         operation,
         sealed_content,
         traceparent: delivery.traceparent.clone(),

@@ -76,7 +76,7 @@ impl BatchHandler for SubmissionHandler {
             let unfit =
                 app::judge_submissions(conn, &self.validator, work, self.clock.now()).await?;
             let unfit = unfit.into_iter();
-            poison.extend(unfit.map(|(position, reason)| batch[position].poison(reason)));
+            poison.extend(unfit.map(|(position, reason)| batch[position].declare_poison(reason)));
             Ok(poison)
         })
     }
@@ -84,7 +84,7 @@ impl BatchHandler for SubmissionHandler {
 
 fn submission_of(delivery: &Delivery) -> Result<SubmittedVersion, Poison> {
     decode_submission(delivery.decode::<RecordSubmitted>()?)
-        .map_err(|malformed| delivery.poison(malformed.to_string()))
+        .map_err(|malformed| delivery.declare_poison(malformed.to_string()))
 }
 
 /// Stores what catalog announced.
@@ -117,7 +117,7 @@ impl BatchHandler for ValidationCatalogueHandler {
             // Stored and reported at once: records of it are parked until a program can use it.
             let unusable = app::catalogue::find_unusable_items(items).await;
             for (position, why) in unusable.map_err(app::stopping_error)? {
-                poison.push(deliveries[position].poison(why));
+                poison.push(deliveries[position].declare_poison(why));
             }
             Ok(poison)
         })

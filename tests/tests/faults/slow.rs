@@ -77,7 +77,7 @@ async fn r11_behind_a_slow_validation_the_outbox_grows_and_drains_and_no_process
     println!("memory: nats {}", memory::resident_memory(nats)?);
     fixture.check_books().await?;
 
-    line.restore();
+    line.restore_traffic();
     fixture.finish().await?;
     ingest.close().await;
     Ok(())

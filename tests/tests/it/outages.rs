@@ -95,7 +95,7 @@ async fn with_jetstreams_files_deleted_streams_are_rebuilt_from_the_outboxes() -
     }
     let nats = cluster.servers.nats.as_mut().context("private NATS")?;
     nats.kill9()?;
-    nats.wipe()?;
+    nats.wipe_files()?;
     nats.restart()?;
     let said = cluster.run_credit(&["streams", "rebuild"])?;
     assert!(said.contains("streams created: 5"), "{said}");

@@ -111,7 +111,7 @@ fn required(record_values: &RecordValues<'_>, field: &Field) -> bool {
     match &field.required {
         Requirement::Always => true,
         Requirement::Optional => false,
-        Requirement::When(Condition::Present { field }) => record_values.given(field),
+        Requirement::When(Condition::Present { field }) => record_values.has_value(field),
         Requirement::When(Condition::OneOf { field, values }) => record_values
             .text(field)
             .is_some_and(|text| values.iter().any(|v| v == text)),

@@ -240,7 +240,7 @@ fn accepted_record(
         .and_then(|c| CreditCode::parse(c).ok());
     let person_document = identifiers::subject_document(&record_values);
     // A code that is given but attested is no reason to ask for one.
-    if kind == SubjectKind::IndividualBusiness && !record_values.given(&roles.credit_code) {
+    if kind == SubjectKind::IndividualBusiness && !record_values.has_value(&roles.credit_code) {
         findings.push(identifiers::individual_without_code(&roles.credit_code));
     }
     let decision_date = record_values

@@ -95,7 +95,7 @@ impl<'a> RecordValues<'a> {
             return Some(only);
         }
         let person = roles.person_document_number.as_deref();
-        if person.is_some_and(|number| self.given(number)) {
+        if person.is_some_and(|number| self.has_value(number)) {
             return Some(SubjectKind::NaturalPerson);
         }
         let code = self.text(&roles.credit_code).unwrap_or_default();
@@ -176,12 +176,12 @@ impl<'a> RecordValues<'a> {
     }
 
     /// True when a field was given, right or wrong.
-    pub fn given(&self, code: &str) -> bool {
+    pub fn has_value(&self, code: &str) -> bool {
         self.item.position(code).is_some_and(|i| self.given_at(i))
     }
 
     /// True when a fault of this field is already reported.
-    pub fn faulty(&self, code: &str) -> bool {
+    pub fn has_fault(&self, code: &str) -> bool {
         self.item
             .position(code)
             .is_some_and(|i| self.cells[i].faulty)

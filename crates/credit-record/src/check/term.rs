@@ -14,7 +14,7 @@ pub(super) fn expired_on_arrival(record_values: &RecordValues<'_>) -> Option<Fin
     let decided = record_values.date(&roles.decision_date)?;
     let (from, effective) = match &roles.effective_date {
         // Given and at fault: the start of the term is unknown.
-        Some(code) if record_values.faulty(code) => return None,
+        Some(code) if record_values.has_fault(code) => return None,
         Some(code) => match record_values.date(code) {
             Some(day) => (code, day),
             None => (&roles.decision_date, decided),

@@ -147,7 +147,7 @@ impl CreditCode {
     }
 
     /// Department and category, characters 1 and 2, such as `91` or `N2`.
-    pub fn pair(&self) -> &str {
+    pub fn category_prefix(&self) -> &str {
         ascii_str(&self.0[..2])
     }
 
@@ -168,7 +168,7 @@ impl CreditCode {
     pub fn organisation_code(&self) -> OrganisationCode {
         let mut inner = [0; 9];
         inner.copy_from_slice(&self.0[8..17]);
-        OrganisationCode::trusted(inner)
+        OrganisationCode::new_unchecked(inner)
     }
 
     /// True for the code of a 个体工商户 (pair `92`).

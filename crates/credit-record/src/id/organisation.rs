@@ -78,7 +78,7 @@ impl OrganisationCode {
     }
 
     /// For a code that a credit code has already checked.
-    pub(super) fn trusted(code: [u8; 9]) -> Self {
+    pub(super) fn new_unchecked(code: [u8; 9]) -> Self {
         Self(code)
     }
 
@@ -89,7 +89,7 @@ impl OrganisationCode {
     }
 
     /// The form that certificates print: `XXXXXXXX-X`.
-    pub fn written(&self) -> String {
+    pub fn hyphenated_text(&self) -> String {
         let text = self.as_str();
         format!("{}-{}", &text[..8], &text[8..])
     }

@@ -156,7 +156,7 @@ impl HkMacaoPass {
     }
 
     /// The letter with 8 digits, which stays the same when the card is issued again.
-    pub fn lasting(&self) -> &str {
+    pub fn permanent_number(&self) -> &str {
         &self.as_str()[..9]
     }
 

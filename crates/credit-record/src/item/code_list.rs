@@ -177,7 +177,7 @@ impl CodeLists {
 
     /// Writes the values of the lists that an item's fields name into the fields. What cannot be resolved is
     /// a fault with its path. Nothing is copied any more once [`CodeLists::MOST_COPIED_BYTES`] would be passed.
-    pub fn resolve(&self, item: &mut ItemVersion) -> Vec<LintFault> {
+    pub fn resolve_lists(&self, item: &mut ItemVersion) -> Vec<LintFault> {
         let mut faults = Vec::new();
         let mut copied = 0_usize;
         for field in &mut item.fields {
@@ -303,9 +303,9 @@ mod tests {
         lists.add_list(list(CodeLists::MOST_COPIED_BYTES / 4));
         let mut four = item.clone();
         four.fields.truncate(4);
-        assert_eq!(lists.resolve(&mut four), []);
+        assert_eq!(lists.resolve_lists(&mut four), []);
 
-        let faults = lists.resolve(&mut item);
+        let faults = lists.resolve_lists(&mut item);
         assert_eq!(faults.len(), 1, "{faults:?}");
         assert_eq!(faults[0].place, "fields.F4.code_list");
         assert!(faults[0].problem.contains("524288"), "{faults:?}");

@@ -67,11 +67,11 @@ pub(super) fn content_faults(item: &ItemVersion) -> Vec<LintFault> {
         let found = |words: &[&'static str]| words.iter().find(|w| text.contains(**w)).copied();
         if let Some(word) = found(&NEVER) {
             let problem = "content that a credit record may not hold (征信业管理条例 art. 14)";
-            faults.push(LintFault::new(place, problem).with(word));
+            faults.push(LintFault::new(place, problem).with_detail(word));
         } else if let Some(word) = found(&WITH_CONSENT).filter(|_| !consented) {
             let problem = "content that needs the written consent of the subject as legal basis \
                            (征信业管理条例 art. 14)";
-            faults.push(LintFault::new(place, problem).with(word));
+            faults.push(LintFault::new(place, problem).with_detail(word));
         }
     };
     scan("name".to_owned(), &item.name);

@@ -39,7 +39,7 @@ impl LintFault {
     }
 
     /// With what in particular.
-    pub fn with(mut self, detail: impl Into<String>) -> Self {
+    pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = detail.into();
         self
     }
@@ -235,7 +235,7 @@ fn fields(item: &ItemVersion, index: usize, field: &Field, faults: &mut LintFaul
                     at("code_list"),
                     "has a value that cleansing would not leave as it is",
                 )
-                .with(fault.to_string()),
+                .with_detail(fault.to_string()),
             );
         }
     }
@@ -438,7 +438,9 @@ fn cleansing(item: &ItemVersion, faults: &mut LintFaults) {
         faults.check(known, &place, "is no list of steps");
         if let Err(text) = steps_named(texts) {
             let problem = "names a step that does not exist, or twice, or more than 16";
-            faults.0.push(LintFault::new(place, problem).with(text));
+            faults
+                .0
+                .push(LintFault::new(place, problem).with_detail(text));
         }
     }
 }

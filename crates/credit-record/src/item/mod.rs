@@ -252,7 +252,7 @@ impl ItemVersion {
     /// [`ItemError`]: unreadable, or inconsistent, or a code list that is not among `lists`.
     pub fn from_toml_with(text: &str, lists: &CodeLists) -> Result<Self, ItemError> {
         let mut item: Self = toml::from_str(text)?;
-        let faults = lists.resolve(&mut item);
+        let faults = lists.resolve_lists(&mut item);
         if !faults.is_empty() {
             return Err(item.inconsistent(faults));
         }

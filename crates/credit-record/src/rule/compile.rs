@@ -57,7 +57,7 @@ pub(super) fn compile_rules(item: &ItemVersion) -> Result<Vec<CompiledRule>, Vec
     let together: u64 = compiled.iter().map(|rule: &CompiledRule| rule.steps).sum();
     if together > MAX_ITEM_STEPS {
         let problem = "take too many steps together on a large record";
-        faults.push(LintFault::new("rules", problem).with(together.to_string()));
+        faults.push(LintFault::new("rules", problem).with_detail(together.to_string()));
     }
     if faults.is_empty() {
         Ok(compiled)
@@ -125,7 +125,7 @@ fn compile_rule(item: &ItemVersion, rule: &Rule) -> Result<CompiledRule, LintFau
             Some(index) => needs.push(index),
             None => {
                 let place = format!("rules.{}.needs", rule.id);
-                return Err(LintFault::new(place, "names a missing field").with(code));
+                return Err(LintFault::new(place, "names a missing field").with_detail(code));
             }
         }
     }
@@ -139,7 +139,7 @@ fn compile_rule(item: &ItemVersion, rule: &Rule) -> Result<CompiledRule, LintFau
     let mut steps = 0;
     let mut expression = |property: &str, text: &str, compiler: &mut ExpressionTyper<'_>| {
         let fault = |problem: &'static str, detail: &str| {
-            LintFault::new(format!("rules.{}.{property}", rule.id), problem).with(detail)
+            LintFault::new(format!("rules.{}.{property}", rule.id), problem).with_detail(detail)
         };
         let mut parsed = parse(text).map_err(|(problem, detail)| fault(problem, &detail))?;
         let shape = compiler

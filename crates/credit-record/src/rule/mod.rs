@@ -107,7 +107,7 @@ impl CompiledItem {
     }
 
     /// The item, shared.
-    pub fn shared(&self) -> &Arc<ItemVersion> {
+    pub fn shared_item(&self) -> &Arc<ItemVersion> {
         &self.item
     }
 

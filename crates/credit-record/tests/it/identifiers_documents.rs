@@ -134,7 +134,7 @@ fn passports_and_passes() {
             (pass.as_str(), pass.is_macao()),
             (text, text.starts_with('M'))
         );
-        assert_eq!(pass.lasting(), &text[..9]);
+        assert_eq!(pass.permanent_number(), &text[..9]);
         assert_eq!(format!("{pass:?}"), "HkMacaoPass(…)");
     }
     assert_eq!(
@@ -309,7 +309,7 @@ fn every_pair_of_department_and_category_is_decided_by_the_table() {
             match categories {
                 Some(known) if known.contains(category) => {
                     let code = parsed.unwrap();
-                    assert_eq!(code.pair(), format!("{department}{category}"));
+                    assert_eq!(code.category_prefix(), format!("{department}{category}"));
                     good += 1;
                 }
                 Some(_) => assert_eq!(fault(parsed), (IdRule::Category, Some(1))),

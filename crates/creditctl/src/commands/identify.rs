@@ -51,7 +51,7 @@ pub fn run(
     let done = if task.codes.is_empty() {
         if command_context.interactive {
             // A prompt only; input works without it.
-            let _ = writeln!(checker.errors, "{}", language.waiting());
+            let _ = writeln!(checker.errors, "{}", language.waiting_notice());
         }
         checker.check_stream(&mut *command_context.input)
     } else {
@@ -155,7 +155,7 @@ fn explain(language: Language, found: &Identified<'_>, errors: &mut dyn Write) {
     if let Some(rule) = found.rule {
         let mut line = language.rule(rule).to_owned();
         if let Some(position) = found.position {
-            line.push_str(&format!(" ({})", language.place(position)));
+            line.push_str(&format!(" ({})", language.position_text(position)));
         }
         if let Some(better) = &found.suggestion {
             line.push_str(&format!("; {}", language.suggestion(better)));

@@ -69,7 +69,7 @@ pub fn run(
             findings: findings.into_iter().map(FindingShape::from).collect(),
             ..RowOutcome::for_row(record.row)
         };
-        report.row(&row, &record, &outcome)?;
+        report.write_row(&row, &record, &outcome)?;
     }
     checked.table.ensure_unchanged(language)?;
     report.finish()

@@ -289,7 +289,8 @@ impl VerdictCollector<'_> {
             };
             let (row, record, outcome) = judged?;
             self.bar.inc(1);
-            self.bar.suspend(|| report.row(&row, &record, &outcome))?;
+            self.bar
+                .suspend(|| report.write_row(&row, &record, &outcome))?;
         }
         self.bar.finish_and_clear();
         Ok(())

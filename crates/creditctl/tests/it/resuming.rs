@@ -89,13 +89,13 @@ async fn a_cut_connection_loses_nothing() {
     })
     .await
     .unwrap();
-    proxy.cut().await;
+    proxy.cut_connections().await;
     eventually("nobody is connected", LIMIT, async || {
         proxy.open_connections() == 0
     })
     .await
     .unwrap();
-    proxy.restore();
+    proxy.restore_traffic();
     fake.change_behaviour(|mood| mood.gate = None);
     let said = run.await.unwrap();
     assert_eq!(said.code, 0, "{said:?}");

@@ -90,7 +90,7 @@ impl EffectHandler {
         let mended = self.mended.load(Ordering::SeqCst);
         assert!(mended || !code.starts_with("panic"), "a fault in the code");
         if !mended && code.starts_with("poison") {
-            return Err(delivery.poison("no provider is called so\0"));
+            return Err(delivery.declare_poison("no provider is called so\0"));
         }
         Ok(code)
     }

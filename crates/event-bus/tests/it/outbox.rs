@@ -180,7 +180,7 @@ async fn one_of_two_relays_publishes_and_the_other_takes_over() -> TestResult {
     one_leader(&fixture).await?;
 
     // Cutting the first off: the second leads.
-    line.cut().await;
+    line.cut_connections().await;
     let before = second.published();
     fixture.emit_codes(&numbered_codes("c", 40)).await?;
     fixture
@@ -191,7 +191,7 @@ async fn one_of_two_relays_publishes_and_the_other_takes_over() -> TestResult {
     })
     .await?;
     one_leader(&fixture).await?;
-    line.restore();
+    line.restore_traffic();
     first.stop().await?;
     far_pool.close().await;
     fixture.finish(second).await?;

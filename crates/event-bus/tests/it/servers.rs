@@ -119,7 +119,7 @@ async fn a_consumer_whose_request_is_lost_asks_again() -> TestResult {
     process.wait_until_ready().await?;
     let complaints = WarningCollector::default();
     tracing::subscriber::set_global_default(complaints.clone())?;
-    line.stall();
+    line.stall_traffic();
     // The lane reports this only until its next try, so its reports are kept: a late poll cannot miss one.
     eventually("the consumer gives up waiting", WAIT_TIMEOUT, async || {
         let said = complaints.0.lock().unwrap().clone();
@@ -132,8 +132,8 @@ async fn a_consumer_whose_request_is_lost_asks_again() -> TestResult {
     process
         .wait_for_complaint(&["consumer test-effects"])
         .await?;
-    line.cut().await;
-    line.restore();
+    line.cut_connections().await;
+    line.restore_traffic();
     fixture.emit_codes(&numbered_codes("after", 20)).await?;
     fixture
         .wait_for_effects(&[numbered_codes("before", 20), numbered_codes("after", 20)].concat())
@@ -166,7 +166,7 @@ async fn streams_whose_files_are_gone_are_rebuilt_from_the_outbox() -> TestResul
     .await?;
     assert!(fixture.messages().await? > 0);
     process.stop().await?;
-    nats.wipe().await?;
+    nats.wipe_files().await?;
     nats.restart().await?;
 
     // A running service reports what is missing, and does not make a stream by itself.
@@ -204,7 +204,7 @@ async fn a_running_service_recovers_when_its_stream_is_rebuilt() -> TestResult {
         .wait_for_effects(&numbered_codes("before", 20))
         .await?;
     fixture.bed.wait_until_settled().await?;
-    nats.wipe().await?;
+    nats.wipe_files().await?;
     nats.restart().await?;
     fixture.emit_codes(&numbered_codes("after", 20)).await?;
     process

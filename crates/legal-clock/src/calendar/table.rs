@@ -43,7 +43,7 @@ impl WorkingDayTable {
 
     /// The `n`-th working day after a day, which itself is not counted; the day itself for 0. `None` where a
     /// day that is counted or skipped has no final data.
-    pub fn after(&self, day: Date, n: u32) -> Option<Date> {
+    pub fn working_day_after(&self, day: Date, n: u32) -> Option<Date> {
         if n == 0 {
             return Some(day);
         }
@@ -58,7 +58,7 @@ impl WorkingDayTable {
 
     /// How many working days lie after `from` up to and with `to`; 0 when `to` is not later. `None` where a day
     /// of that span has no final data.
-    pub fn between(&self, from: Date, to: Date) -> Option<u32> {
+    pub fn working_days_between(&self, from: Date, to: Date) -> Option<u32> {
         if to <= from {
             return Some(0);
         }

@@ -15,11 +15,11 @@ pub trait WorkingDays: Send + Sync {
 
 impl WorkingDays for WorkingDayTable {
     fn after(&self, day: Date, n: u32) -> Option<Date> {
-        Self::after(self, day, n)
+        Self::working_day_after(self, day, n)
     }
 
     fn between(&self, from: Date, to: Date) -> Option<u32> {
-        Self::between(self, from, to)
+        Self::working_days_between(self, from, to)
     }
 }
 

@@ -235,7 +235,7 @@ fn providers_are_organs_with_right_codes() {
     let mut codes = BTreeSet::new();
     for provider in generator.providers() {
         let code = CreditCode::parse(&provider.code).unwrap();
-        assert_eq!(code.pair(), "11");
+        assert_eq!(code.category_prefix(), "11");
         assert!(codes.insert(code));
         assert_eq!(
             provider.district.is_some(),

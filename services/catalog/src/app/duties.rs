@@ -157,7 +157,7 @@ async fn lock_affected_items(
         found.clear();
     }
     if found.is_empty() && !queued.is_empty() {
-        return Err(version::overtaken("organ").into());
+        return Err(version::overtaken_violation("organ").into());
     }
     let codes: BTreeSet<&ItemCode> = found.iter().map(|item| &item.code).collect();
     let mut named = item_codes.iter().enumerate();

@@ -20,7 +20,7 @@ use super::{CatalogRuleViolation, MAX_NAME_CHARS, MAX_REASON_CHARS, given_text};
 
 /// When a trigger is to be answered; none when nothing was due on its day. The day itself is not counted.
 pub fn renewal_deadline(law: &Law, trigger: &Trigger) -> Option<Deadline> {
-    law.due(LegalDuty::Catalogue, trigger.starts_on())
+    law.duty_deadline(LegalDuty::Catalogue, trigger.starts_on())
 }
 
 /// What happened.

@@ -419,7 +419,7 @@ pub fn explain_not_in_use(
     }
     if !history.has_ended(today) {
         // Published since the items in use were looked up.
-        return overtaken(field);
+        return overtaken_violation(field);
     }
     CatalogRuleViolation::new(
         Reason::ItemRetired,
@@ -430,7 +430,7 @@ pub fn explain_not_in_use(
 }
 
 /// Another change of the catalogue came in between.
-pub fn overtaken(field: impl Into<Cow<'static, str>>) -> CatalogRuleViolation {
+pub fn overtaken_violation(field: impl Into<Cow<'static, str>>) -> CatalogRuleViolation {
     CatalogRuleViolation::new(
         Reason::Overtaken,
         field,

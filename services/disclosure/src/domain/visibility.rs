@@ -51,7 +51,7 @@ impl DisclosureRule {
 
     /// Years of disclosure: the item's own term (another law may set it, R-16), for adverse records without one
     /// that of the regulation; none for all others.
-    pub fn years(&self) -> Option<u32> {
+    pub fn term_years(&self) -> Option<u32> {
         let adverse = self.record_class == RecordClass::Adverse;
         self.term_years
             .or_else(|| adverse.then(|| LegalRuleSet::changsha_2017().adverse_years))
@@ -61,7 +61,7 @@ impl DisclosureRule {
     /// term and the provider's own deadline; none when it has neither.
     pub fn disclosed_until(&self, effective: Date, publicity_until: Option<Date>) -> Option<Date> {
         let term = self
-            .years()
+            .term_years()
             .map(|years| last_disclosed_day(effective, years));
         term.into_iter().chain(publicity_until).min()
     }
@@ -69,12 +69,12 @@ impl DisclosureRule {
     /// Whether disclosure of a record with this effective day had begun on `day`: R-16 counts from the day of effect. A
     /// record that ended before that day was never public, and gets no notice.
     pub fn had_begun(&self, effective: Date, day: Date) -> bool {
-        self.years().is_none() || effective <= day
+        self.term_years().is_none() || effective <= day
     }
 
     /// The bound of today for one kind of subject.
     fn bound(&self, kind: SubjectKind, today: Date) -> DisclosureBound<'_> {
-        let years = self.years();
+        let years = self.term_years();
         DisclosureBound {
             rule: self,
             kind,
@@ -289,16 +289,16 @@ mod tests {
             term_years: None,
             published: Vec::new(),
         };
-        assert_eq!(rule.years(), Some(3));
+        assert_eq!(rule.term_years(), Some(3));
         let law = DisclosureRule {
             term_years: Some(1),
             ..rule.clone()
         };
-        assert_eq!(law.years(), Some(1));
+        assert_eq!(law.term_years(), Some(1));
         let favourable = DisclosureRule {
             record_class: RecordClass::Favourable,
             ..rule
         };
-        assert_eq!(favourable.years(), None);
+        assert_eq!(favourable.term_years(), None);
     }
 }

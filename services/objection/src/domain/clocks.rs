@@ -41,7 +41,7 @@ pub fn clocks_at(objection: &Objection, now: OffsetDateTime, law: &Law) -> Optio
     )?;
     let answer = match objection.phase {
         ObjectionPhase::Filed => {
-            let mut deadline = law.due(LegalDuty::Answer, transfer.deadline.due_on)?;
+            let mut deadline = law.duty_deadline(LegalDuty::Answer, transfer.deadline.due_on)?;
             deadline.provisional |= transfer.deadline.provisional;
             DueDay {
                 deadline,
@@ -74,7 +74,7 @@ fn started_clock(
     done_at: Option<OffsetDateTime>,
     now: OffsetDateTime,
 ) -> Option<DueDay> {
-    let deadline = law.due(duty, event)?;
+    let deadline = law.duty_deadline(duty, event)?;
     Some(DueDay {
         overdue: deadline.is_past(done_at.unwrap_or(now)),
         article: law.rules.basis(duty).article,

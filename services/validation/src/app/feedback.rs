@@ -68,7 +68,7 @@ impl FeedbackScope {
     }
 
     /// Why there is nothing of a provider that the registry never had: `asked` named it, or it is the caller.
-    pub(super) fn unregistered(asked: Option<ProviderCode>) -> ValidationError {
+    pub(super) fn unregistered_error(asked: Option<ProviderCode>) -> ValidationError {
         match asked {
             Some(_) => ValidationError::ProviderUnknown,
             None => ValidationError::CallerNotRegistered,
@@ -143,7 +143,7 @@ pub async fn list_feedback(
             .await
             .map_err(failed)?
     {
-        return Err(FeedbackScope::unregistered(query.provider));
+        return Err(FeedbackScope::unregistered_error(query.provider));
     }
     let mut rows = reads::list_cases(conn, provider, query.open_only, page)
         .await

@@ -80,7 +80,7 @@ pub async fn watch_feedback(
         None => false,
     };
     if scope.all_providers && !known {
-        return Err(FeedbackScope::unregistered(asked));
+        return Err(FeedbackScope::unregistered_error(asked));
     }
     Ok(FeedReader { provider, position })
 }

@@ -52,7 +52,8 @@ pub struct ReminderDays {
 impl CasePolicy {
     /// When a case that is opened at `now` is due.
     pub fn due_day(&self, now: OffsetDateTime) -> Option<Deadline> {
-        self.law.due(LegalDuty::Rereport, shanghai_date(now))
+        self.law
+            .duty_deadline(LegalDuty::Rereport, shanghai_date(now))
     }
 
     /// What is to be reminded of at `now`.
