@@ -15,7 +15,7 @@ fuzz_target!(|text: &str| {
             assert_eq!(CreditCode::with_checks(&text[..16]), Ok(code));
             let person = CitizenNumber::parse(text, TODAY);
             // The pairs of the market regulator begin foreigners' numbers as well.
-            let shared = matches!(code.pair(), "91" | "92" | "93");
+            let shared = matches!(code.category_prefix(), "91" | "92" | "93");
             let foreigner = PermanentResidence::parse(text, TODAY)
                 .is_ok_and(|n| n.region_known() && n.nationality_known());
             assert!(

@@ -14,7 +14,7 @@ fuzz_target!(|text: &str| {
         Err(error) => assert_refusal_holds(text, &error, |_| false),
     }
     match HkMacaoPass::parse(text) {
-        Ok(pass) => assert_eq!(pass.lasting(), &text[..9]),
+        Ok(pass) => assert_eq!(pass.permanent_number(), &text[..9]),
         Err(error) => assert_refusal_holds(text, &error, |better| HkMacaoPass::parse(better).is_ok()),
     }
     match TaiwanPass::parse(text) {
