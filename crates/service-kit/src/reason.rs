@@ -66,7 +66,7 @@ reasons! {
     Stopping "STOPPING" Unavailable "服务正在停止" "send the same request again, to another copy or a little later";
     Overtaken "OVERTAKEN" Unavailable "数据正在变化" "send the same request again";
     // the form of any request
-    RequestIncomplete "REQUEST_INCOMPLETE" InvalidArgument "申请材料不齐全" "complete every field that is listed";
+    RequestIncomplete "REQUEST_INCOMPLETE" InvalidArgument "申请材料不齐全，或者有多处错误" "complete and correct every field that is listed";
     TextWithNul "TEXT_WITH_NUL" InvalidArgument "文字中含有空字符（U+0000）" "take the character out";
     PageSizeInvalid "PAGE_SIZE_INVALID" InvalidArgument "每页条数超过上限" "ask for at most the number that is named, or 0";
     PageTokenInvalid "PAGE_TOKEN_INVALID" InvalidArgument "翻页标识无效" "begin with the first page";
@@ -148,9 +148,9 @@ reasons! {
     DefinitionMissing "DEFINITION_MISSING" InvalidArgument "没有给出定义" "send a definition";
     DefinitionUnknown "DEFINITION_UNKNOWN" FailedPrecondition "没有保存该版本的定义" "send the text of the definition";
     DefinitionUnusable "DEFINITION_UNUSABLE" FailedPrecondition "该版本的定义暂不可用" "tell the credit office";
-    PinnedVersionsInvalid "PINNED_VERSIONS_INVALID" InvalidArgument "版本的取法不存在" "name one of the values of the enum";
+    PinnedVersionsInvalid "PINNED_VERSIONS_INVALID" InvalidArgument "版本号不正确" "send at most 100 numbers from 1";
     ReplaysBusy "REPLAYS_BUSY" ResourceExhausted "正在进行的试算过多" "send the same request later";
-    DraftUnknown "DRAFT_UNKNOWN" NotFound "没有该草案" "compare the code";
+    DraftUnknown "DRAFT_UNKNOWN" NotFound "没有该草案" "compare the id";
     DraftReasonsInvalid "DRAFT_REASONS_INVALID" InvalidArgument "退回理由的条数超出范围" "give 1 to 100 reasons";
     DraftStateUnsuitable "DRAFT_STATE_UNSUITABLE" FailedPrecondition "草案目前的状态不允许该操作" "look at the draft and choose a step of its state";
     DraftChanged "DRAFT_CHANGED" Aborted "草案已被他人修改" "read it again, then repeat";
@@ -159,7 +159,7 @@ reasons! {
     DutyStateUnsuitable "DUTY_STATE_UNSUITABLE" FailedPrecondition "该任务已经办结" "nothing is to be done";
     TriggerInvalid "TRIGGER_INVALID" InvalidArgument "依据变更的内容不正确" "correct the field that is named";
     TriggerDiffers "TRIGGER_DIFFERS" AlreadyExists "该依据变更已另行登记" "use another id for another change";
-    TriggerItemsInvalid "TRIGGER_ITEMS_INVALID" InvalidArgument "所涉事项不正确" "name items of the catalogue, each once";
+    TriggerItemsInvalid "TRIGGER_ITEMS_INVALID" InvalidArgument "所涉事项的个数超出范围" "name at least one, and at most the number that is named";
     TriggerItemsUnsuitable "TRIGGER_ITEMS_UNSUITABLE" FailedPrecondition "该单位没有在用的目录事项" "name an organ that has items in use";
     NotYourCatalogue "NOT_YOUR_CATALOGUE" PermissionDenied "不属于本单位的目录" "leave it to the organ that owns the catalogue";
     OwnCatalogue "OWN_CATALOGUE" PermissionDenied "不能审定本单位的目录" "leave it to another office";

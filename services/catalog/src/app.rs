@@ -18,11 +18,14 @@ pub mod providers;
 
 use event_bus::NewEvent;
 use legal_clock::shanghai_date;
-use service_kit::db::Conn;
+use service_kit::{db::Conn, reason::Reason};
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
-use crate::{domain::MAX_DEFINITION_BYTES, error::CatalogError};
+use crate::{
+    domain::{CatalogRuleViolation, MAX_DEFINITION_BYTES},
+    error::CatalogError,
+};
 
 /// Who acts, when, and in which trace.
 #[derive(Debug, Clone, Copy)]
@@ -91,6 +94,15 @@ async fn append_events(
 }
 
 fn check_definition_size(definition: &str) -> Result<(), CatalogError> {
+    if definition.trim().is_empty() {
+        return Err(CatalogRuleViolation::new(
+            Reason::DefinitionMissing,
+            "definition_toml",
+            "a definition is given",
+            "请提交定义文本",
+        )
+        .into());
+    }
     if definition.len() > MAX_DEFINITION_BYTES {
         return Err(CatalogError::DefinitionSize {
             bytes: definition.len(),

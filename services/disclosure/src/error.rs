@@ -27,12 +27,6 @@ pub enum DisclosureError {
         /// Field of the request.
         field: &'static str,
     },
-    /// The list names no item.
-    #[error("item_code is empty")]
-    ItemMissing,
-    /// The list names a code that no item can have.
-    #[error("item_code is no code of the catalogue")]
-    ItemCode,
     /// Not a date.
     #[error("{field} is not a date YYYY-MM-DD")]
     Date {
@@ -42,9 +36,6 @@ pub enum DisclosureError {
     /// The period of a list ends before it begins.
     #[error("decided_from lies after decided_to")]
     PeriodReversed,
-    /// Not the id of a version.
-    #[error("record_id is not a UUID")]
-    RecordId,
     /// Not a credit code.
     #[error("credit_code is not a unified social credit code")]
     CreditCode,
@@ -102,20 +93,6 @@ impl From<DisclosureError> for Status {
                 "查询内容不能超过200个字",
             )
             .into(),
-            DisclosureError::ItemMissing => Refusal::new(
-                Reason::ItemCodeMissing,
-                "item_code",
-                "a list names its item",
-                "请指明目录事项代码",
-            )
-            .into(),
-            DisclosureError::ItemCode => Refusal::new(
-                Reason::ItemCodeInvalid,
-                "item_code",
-                "1 to 64 of a-z, 0-9 and '-'",
-                "目录事项代码格式不正确",
-            )
-            .into(),
             DisclosureError::Date { field } => Refusal::new(
                 Reason::DateInvalid,
                 *field,
@@ -128,13 +105,6 @@ impl From<DisclosureError> for Status {
                 "decided_from",
                 "decided_from is not after decided_to",
                 "起始日期不能晚于截止日期",
-            )
-            .into(),
-            DisclosureError::RecordId => Refusal::new(
-                Reason::RecordIdInvalid,
-                "record_id",
-                "a UUID, 36 characters with hyphens",
-                "信息编号格式不正确",
             )
             .into(),
             DisclosureError::CreditCode => Refusal::new(

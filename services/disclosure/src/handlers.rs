@@ -8,7 +8,7 @@ use proto::credit::{
     objection::events::v1::ObjectionChanged,
     validation::events::v1::{RecordAccepted, RecordRevoked},
 };
-use record_ref::{ItemRef, Malformed, ProviderCode, VersionId};
+use record_ref::{ItemRef, Malformed, ProviderCode, Revision, VersionId};
 use service_kit::{ServiceContext, db::Conn};
 use uuid::Uuid;
 
@@ -132,8 +132,7 @@ fn decode_provider(
     event: ProviderRegistered,
     _delivery: &Delivery,
 ) -> Result<DisclosureProviderRow, Malformed> {
-    let revision =
-        i64::try_from(event.revision).map_err(|_| Malformed::new("revision", "fits 63 bits"))?;
+    let revision = Revision::try_from(event.revision)?.as_i64();
     let code = ProviderCode::try_from(event.code).map_err(|code| code.in_field("code"))?;
     if !["city", "district"].contains(&event.level.as_str()) {
         return Err(Malformed::new("level", "is city or district"));

@@ -1,10 +1,12 @@
 //! The use cases of ingest, given a connection or a transaction; they never commit. Where a line of a log must be
-//! committed before anything is read, the use case is given the pool and says so.
+//! committed before anything is read, the use case is given the pool and says so; what `submit_record` takes is committed
+//! by the writer of its batch.
 
 pub mod nil_report;
 pub mod reads;
 pub mod reload;
 pub mod replay;
+pub mod submit_record;
 
 use event_bus::NewEvent;
 use prost_types::Timestamp;

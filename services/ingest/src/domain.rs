@@ -15,8 +15,8 @@ use std::collections::{HashMap, HashSet};
 use bytes::Bytes;
 use legal_clock::shanghai_date;
 use record_ref::{
-    ItemCode, ItemRef, KeyDigest, LedgerNumber, Operation, ProviderCode, RecordAddress, RecordKey,
-    RecordVersion, Revision, VersionId,
+    ItemCode, ItemRef, KeyDigest, LedgerNumber, Malformed, Operation, ProviderCode, RecordAddress,
+    RecordKey, RecordVersion, Revision, VersionId,
 };
 use time::{Date, OffsetDateTime};
 
@@ -202,10 +202,38 @@ impl SubmissionDecision {
     }
 }
 
-/// Which rule does not allow a submission, a nil report, a reload or the reading of an original. `error` has the
-/// refusal that callers get for it.
+/// Which rule a submission, a nil report, a reload or the reading of an original breaks: first those of form, which need
+/// no look-up. `error` has the refusal that callers get for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum IngestRuleViolation {
+    /// The request has no submission.
+    SubmissionMissing,
+    /// `submission_id` is empty or too long.
+    SubmissionIdMalformed,
+    /// `record_key` is empty or too long.
+    RecordKeyMalformed,
+    /// `item_code` is empty.
+    ItemCodeMissing(Malformed),
+    /// `item_code` has a form that no item has.
+    ItemCodeMalformed(Malformed),
+    /// `operation` is an unknown number.
+    OperationUnknown,
+    /// `content_type` is not one that records have.
+    ContentTypeUnsuitable,
+    /// `content_type` is not that of a reason.
+    ReasonTypeUnsuitable,
+    /// `content` is no reason.
+    EndingReasonMalformed,
+    /// `content` is empty.
+    ContentEmpty,
+    /// `content` is larger than [`crate::intake::MAX_CONTENT_BYTES`].
+    ContentTooLarge,
+    /// `content_sha256` is not 32 bytes long.
+    DigestLength,
+    /// `content_sha256` is not the digest of `content`.
+    DigestMismatch,
+    /// `traceparent` is not a W3C trace context.
+    TraceparentMalformed,
     /// The id was used for something else.
     SubmissionIdReused,
     /// The caller is no provider of the registry.
@@ -268,8 +296,6 @@ pub enum IngestRuleViolation {
     NilReportContradicted,
     /// Why originals are read was not said, or what was said is no reason.
     ReadingWithoutReason,
-    /// None of the caller's roles reads originals.
-    ReadingNotAllowed,
 }
 
 /// The state that a batch of submissions is decided on, and that it changes.

@@ -2,7 +2,7 @@
 //! that answers; records of streams carry their [`Refusal`] in a message.
 
 mod definition;
-mod form;
+mod violation;
 
 use credit_record::item::ItemError;
 use record_ref::Malformed;
@@ -16,14 +16,10 @@ use tonic::Status;
 
 use crate::domain::IngestRuleViolation;
 use definition::{unnamed_definition, unusable_definition};
-pub use form::{FormError, MAX_CONTENT_BYTES};
 
 /// Why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub enum IngestError {
-    /// The form of a submission is wrong.
-    #[error("the form of the submission is wrong: {0:?}")]
-    Form(FormError),
     /// A rule does not allow it.
     #[error("refused: {0:?}")]
     Rule(IngestRuleViolation),
@@ -137,12 +133,6 @@ impl IngestError {
     }
 }
 
-impl From<FormError> for IngestError {
-    fn from(error: FormError) -> Self {
-        Self::Form(error)
-    }
-}
-
 impl From<IngestRuleViolation> for IngestError {
     fn from(violation: IngestRuleViolation) -> Self {
         Self::Rule(violation)
@@ -158,7 +148,6 @@ impl From<Refusal> for IngestError {
 impl From<IngestError> for Status {
     fn from(error: IngestError) -> Self {
         let (reason, field, rule, message) = match error {
-            IngestError::Form(error) => return Refusal::from(error).into(),
             IngestError::Rule(violation) => return Refusal::from(violation).into(),
             IngestError::Refused(refusal) => return refusal.into(),
             IngestError::Stopping(stopping) => return stopping.into(),
@@ -280,146 +269,6 @@ impl From<IngestError> for Status {
             ),
         };
         Refusal::new(reason, field, rule, message).into()
-    }
-}
-
-impl From<IngestRuleViolation> for Refusal {
-    fn from(violation: IngestRuleViolation) -> Self {
-        match violation {
-            IngestRuleViolation::SubmissionIdReused => Self::new(
-                Reason::SubmissionIdReused,
-                "submission_id",
-                "one submission id names one content for ever",
-                "该申报编号已用于其他内容，请换用新的申报编号",
-            ),
-            IngestRuleViolation::RecordUnknown => Self::new(
-                Reason::RecordUnknown,
-                "record_key",
-                "what is revoked or withdrawn was reported before, by the caller under the same item and key",
-                "本单位未以该主键报送过该事项的记录，无法撤销或者撤回",
-            ),
-            IngestRuleViolation::ReloadEnded => Self::new(
-                Reason::ReloadEnded,
-                "reload_id",
-                "a reload that has ended takes no further records",
-                "该次全量报送已经结束，请另用编号重新开始",
-            ),
-            IngestRuleViolation::ReloadIdReused => Self::new(
-                Reason::ReloadIdReused,
-                "reload_id",
-                "one reload id names one item and version for ever",
-                "该全量报送编号已用于其他事项或者版本，请换用新的编号",
-            ),
-            IngestRuleViolation::ReloadIncomplete {
-                declared,
-                received,
-                refused,
-            } => Self::new(
-                Reason::ReloadIncomplete,
-                "records",
-                "the distinct record keys sent under the reload id are those that arrived",
-                format!(
-                    "称报送 {declared} 条，实收 {received} 条，本次退回 {refused} 条，数目不符，请补报后再结束"
-                ),
-            ),
-            IngestRuleViolation::ReloadEndedOtherwise { declared } => Self::new(
-                Reason::ReloadEnded,
-                "records",
-                "a reload that has ended is ended again with the same number only",
-                format!("该次全量报送已按 {declared} 条结束"),
-            ),
-            IngestRuleViolation::PeriodReversed => Self::new(
-                Reason::PeriodReversed,
-                "period_to",
-                "not before period_from",
-                "零报告的止日不得早于起日",
-            ),
-            IngestRuleViolation::PeriodTooLong => Self::new(
-                Reason::PeriodTooLong,
-                "period_to",
-                "a year from period_from at most",
-                "一次零报告的期间最长为一年",
-            ),
-            IngestRuleViolation::PeriodNotOver { today } => Self::new(
-                Reason::PeriodNotOver,
-                "period_to",
-                "not after today, the day of receipt in Changsha",
-                format!("零报告的止日不得晚于今天（{today}）"),
-            ),
-            IngestRuleViolation::NilReportContradicted => Self::new(
-                Reason::NilReportContradicted,
-                "period_from",
-                "no version of the item was received from the caller within the period",
-                "所报期间内收到过本单位该事项的记录，不能作零报告",
-            ),
-            IngestRuleViolation::ProviderNotRegistered => Self::new(
-                Reason::ProviderNotRegistered,
-                "authorization",
-                "the caller is a provider of the registry",
-                "该单位未登记为信用信息提供主体",
-            ),
-            IngestRuleViolation::ProviderDisabled => Self::new(
-                Reason::ProviderDisabled,
-                "authorization",
-                "the caller is enabled in the registry",
-                "该单位的信息提供资格已停用",
-            ),
-            IngestRuleViolation::ProviderNotYetValid { from } => Self::new(
-                Reason::ProviderNotYetValid,
-                "authorization",
-                "the day of receipt is not before valid_from of the registration",
-                format!("该单位自 {from} 起方可报送信用信息"),
-            ),
-            IngestRuleViolation::ProviderExpired { until } => Self::new(
-                Reason::ProviderExpired,
-                "authorization",
-                "the day of receipt is not after valid_until of the registration",
-                format!("该单位的信息提供资格已于 {until} 届满"),
-            ),
-            IngestRuleViolation::ItemUnknown => Self::new(
-                Reason::ItemUnknown,
-                "item_code",
-                "an item of the catalogue",
-                "目录中没有该事项",
-            ),
-            IngestRuleViolation::ItemVersionUnknown => Self::new(
-                Reason::ItemVersionUnknown,
-                "item_version",
-                "a published version of the item, or 0 for the one in force",
-                "该事项没有这个版本",
-            ),
-            IngestRuleViolation::ItemVersionNotYetInForce { version, from } => Self::new(
-                Reason::ItemVersionNotYetInForce,
-                "item_version",
-                "the day of receipt is not before effective_from of the version",
-                format!("该事项的第 {version} 版自 {from} 起施行，此前不能按该版本报送"),
-            ),
-            IngestRuleViolation::ItemRetired(retirement) => {
-                let from = retirement.from;
-                let instead = retirement.successor.map_or_else(
-                    || "没有替代事项".to_owned(),
-                    |s| format!("请改报“{}”（{}）", s.name, s.code),
-                );
-                Self::new(
-                    Reason::ItemRetired,
-                    "item_code",
-                    "a new record is received before the day from which the item is retired",
-                    format!("该事项自 {from} 起停止采集，仅可更正此前报送的记录；{instead}"),
-                )
-            }
-            IngestRuleViolation::ReadingWithoutReason => Self::new(
-                Reason::ReasonInvalid,
-                "reason",
-                "2 to 500 characters that say why, without control characters; the credit office must give one",
-                "请填写查阅原始记录的理由（2 至 500 个字符）",
-            ),
-            IngestRuleViolation::ReadingNotAllowed => Self::new(
-                Reason::RoleNotAllowed,
-                "authorization",
-                "providers, the credit office and auditors read originals",
-                "当前身份无权查阅原始记录",
-            ),
-        }
     }
 }
 

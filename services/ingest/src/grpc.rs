@@ -35,9 +35,9 @@ use tonic::{Request, Response, Status, Streaming, codegen::BoxStream};
 
 use crate::{
     Config,
-    app::{nil_report, reads, replay::Replays},
-    error::{IngestError, MAX_CONTENT_BYTES},
-    intake::Submitter,
+    app::{nil_report, reads, replay::Replays, submit_record::Submitter},
+    error::IngestError,
+    intake::MAX_CONTENT_BYTES,
     reload::Reloads,
     writer::SubmissionMode,
 };

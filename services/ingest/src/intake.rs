@@ -1,23 +1,22 @@
-//! From a submission as it came to one that can be decided: checks the form, computes digests, seals. `grpc` calls it,
-//! outside any transaction. `operation` knows which content goes with which operation, `submitter` queues what was
-//! sealed and waits for its answer.
+//! From a submission as it came to one that can be decided: checks the form, computes digests, seals. `app` and `grpc`
+//! call it, outside any transaction. `operation` knows which content goes with which operation.
 
 mod operation;
-mod submitter;
 
 pub use operation::{CONTENT_TYPES, REASON_TYPE};
-pub use submitter::{PendingReceipt, Submitter};
 
 use prost::Message as _;
 use record_ref::{ItemCode, Operation, ProviderCode, RecordKey, VersionId};
-use service_kit::{error::Refusal, telemetry::TraceParent};
+use service_kit::telemetry::TraceParent;
 use vault::{Keyring, keyed_hash};
 
 use crate::{
     domain::{Digest, IncomingSubmission, IngestRuleViolation, SealedSubmission, VersionContent},
-    error::{FormError, IngestError, MAX_CONTENT_BYTES},
+    error::IngestError,
 };
 
+/// Largest content of a record, bytes: 1 MiB.
+pub const MAX_CONTENT_BYTES: usize = 1024 * 1024;
 /// Longest id of a reload, characters.
 pub const RELOAD_ID_CHARS: usize = 64;
 
@@ -31,9 +30,9 @@ pub fn check_and_seal(
     provider: Option<ProviderCode>,
     traceparent: String,
     keyring: &Keyring,
-) -> Result<SealedSubmission, Refusal> {
+) -> Result<SealedSubmission, IngestRuleViolation> {
     if !is_submission_id(&submission.submission_id) {
-        return Err(FormError::SubmissionId.into());
+        return Err(IngestRuleViolation::SubmissionIdMalformed);
     }
     let well_formed = check_submission(submission)?;
     let provider = provider.ok_or(IngestRuleViolation::ProviderNotRegistered)?;
@@ -70,15 +69,17 @@ pub struct CheckedSubmission {
 ///
 /// # Errors
 /// The first rule of the form that is broken.
-pub fn check_submission(submission: IncomingSubmission) -> Result<WellFormedSubmission, FormError> {
+pub fn check_submission(
+    submission: IncomingSubmission,
+) -> Result<WellFormedSubmission, IngestRuleViolation> {
     let (item, operation) = check_form(&submission)?;
     let sha256 = vault::sha256(&submission.content);
     if !submission.content_sha256.is_empty() {
         if submission.content_sha256.len() != 32 {
-            return Err(FormError::DigestLength);
+            return Err(IngestRuleViolation::DigestLength);
         }
         if submission.content_sha256.as_ref() != sha256.as_slice() {
-            return Err(FormError::DigestMismatch);
+            return Err(IngestRuleViolation::DigestMismatch);
         }
     }
     Ok(WellFormedSubmission {
@@ -186,10 +187,10 @@ pub fn is_reload_id(text: &str) -> bool {
 ///
 /// # Errors
 /// When none is named, or no item has such a code.
-pub fn item_code(text: &str) -> Result<ItemCode, FormError> {
-    text.parse().map_err(|_| match text {
-        "" => FormError::ItemCodeMissing,
-        _ => FormError::ItemCode,
+pub fn item_code(text: &str) -> Result<ItemCode, IngestRuleViolation> {
+    text.parse().map_err(|malformed| match text {
+        "" => IngestRuleViolation::ItemCodeMissing(malformed),
+        _ => IngestRuleViolation::ItemCodeMalformed(malformed),
     })
 }
 
@@ -226,20 +227,22 @@ impl SubmissionLabels {
     }
 }
 
-fn check_form(submission: &IncomingSubmission) -> Result<(ItemCode, Operation), FormError> {
+fn check_form(
+    submission: &IncomingSubmission,
+) -> Result<(ItemCode, Operation), IngestRuleViolation> {
     let item = item_code(&submission.item_code)?;
     if !is_label(&submission.record_key, 512) {
-        return Err(FormError::RecordKey);
+        return Err(IngestRuleViolation::RecordKeyMalformed);
     }
     let operation = operation::check_operation(submission)?;
     if submission.content.is_empty() {
-        return Err(FormError::ContentEmpty);
+        return Err(IngestRuleViolation::ContentEmpty);
     }
     if submission.content.len() > MAX_CONTENT_BYTES {
-        return Err(FormError::ContentTooLarge);
+        return Err(IngestRuleViolation::ContentTooLarge);
     }
     if !submission.traceparent.is_empty() && TraceParent::parse(&submission.traceparent).is_none() {
-        return Err(FormError::Traceparent);
+        return Err(IngestRuleViolation::TraceparentMalformed);
     }
     Ok((item, operation))
 }
@@ -282,14 +285,16 @@ mod tests {
         }
     }
 
-    fn check_and_seal(submission: IncomingSubmission) -> Result<SealedSubmission, Refusal> {
+    fn check_and_seal(
+        submission: IncomingSubmission,
+    ) -> Result<SealedSubmission, IngestRuleViolation> {
         take_of(provider(), submission)
     }
 
     fn take_of(
         provider: Option<ProviderCode>,
         submission: IncomingSubmission,
-    ) -> Result<SealedSubmission, Refusal> {
+    ) -> Result<SealedSubmission, IngestRuleViolation> {
         let keyring = Keyring::parse(&Keyring::generate()).unwrap();
         super::check_and_seal(submission, provider, String::new(), &keyring)
     }
@@ -297,52 +302,68 @@ mod tests {
     #[test]
     fn every_part_of_the_form_is_checked_by_name() {
         type SpoilSubmission = fn(&mut IncomingSubmission);
-        let table: &[(FormError, SpoilSubmission)] = &[
-            (FormError::SubmissionId, |s| s.submission_id.clear()),
-            (FormError::SubmissionId, |s| {
+        let not_an_item = "XZCF".parse::<ItemCode>().unwrap_err();
+        let table: &[(IngestRuleViolation, SpoilSubmission)] = &[
+            (IngestRuleViolation::SubmissionIdMalformed, |s| {
+                s.submission_id.clear()
+            }),
+            (IngestRuleViolation::SubmissionIdMalformed, |s| {
                 s.submission_id = "长".repeat(129)
             }),
-            (FormError::SubmissionId, |s| {
+            (IngestRuleViolation::SubmissionIdMalformed, |s| {
                 s.submission_id = "a\0b".to_owned()
             }),
-            (FormError::RecordKey, |s| s.record_key.clear()),
-            (FormError::RecordKey, |s| s.record_key = "k".repeat(513)),
-            (FormError::ItemCodeMissing, |s| s.item_code.clear()),
-            (FormError::ItemCode, |s| s.item_code = "XZCF".to_owned()),
-            (FormError::ItemCode, |s| s.item_code = "x\0".to_owned()),
-            (FormError::ContentType, |s| {
+            (IngestRuleViolation::RecordKeyMalformed, |s| {
+                s.record_key.clear()
+            }),
+            (IngestRuleViolation::RecordKeyMalformed, |s| {
+                s.record_key = "k".repeat(513)
+            }),
+            (IngestRuleViolation::ItemCodeMissing(not_an_item), |s| {
+                s.item_code.clear()
+            }),
+            (IngestRuleViolation::ItemCodeMalformed(not_an_item), |s| {
+                s.item_code = "XZCF".to_owned()
+            }),
+            (IngestRuleViolation::ItemCodeMalformed(not_an_item), |s| {
+                s.item_code = "x\0".to_owned()
+            }),
+            (IngestRuleViolation::ContentTypeUnsuitable, |s| {
                 s.content_type = "text/plain".to_owned()
             }),
-            (FormError::Operation, |s| s.operation = None),
-            (FormError::ReasonType, |s| {
+            (IngestRuleViolation::OperationUnknown, |s| {
+                s.operation = None
+            }),
+            (IngestRuleViolation::ReasonTypeUnsuitable, |s| {
                 s.operation = Some(Operation::Revoke)
             }),
-            (FormError::Reason, |s| {
+            (IngestRuleViolation::EndingReasonMalformed, |s| {
                 s.operation = Some(Operation::Withdraw);
                 s.content_type = "text/plain".to_owned();
             }),
-            (FormError::ContentEmpty, |s| s.content.clear()),
-            (FormError::ContentTooLarge, |s| {
+            (IngestRuleViolation::ContentEmpty, |s| s.content.clear()),
+            (IngestRuleViolation::ContentTooLarge, |s| {
                 s.content = vec![b' '; MAX_CONTENT_BYTES + 1].into();
             }),
-            (FormError::DigestLength, |s| {
+            (IngestRuleViolation::DigestLength, |s| {
                 s.content_sha256 = vec![0; 31].into()
             }),
-            (FormError::DigestMismatch, |s| {
+            (IngestRuleViolation::DigestMismatch, |s| {
                 s.content_sha256 = vec![0; 32].into()
             }),
-            (FormError::Traceparent, |s| s.traceparent = "x".to_owned()),
+            (IngestRuleViolation::TraceparentMalformed, |s| {
+                s.traceparent = "x".to_owned()
+            }),
         ];
         for (expected, spoil) in table {
             let mut submission = good();
             spoil(&mut submission);
-            let expected = Refusal::from(*expected);
-            assert_eq!(check_and_seal(submission.clone()).unwrap_err(), expected);
+            assert_eq!(&check_and_seal(submission.clone()).unwrap_err(), expected);
             // A caller that is no provider gets the same refusal.
-            assert_eq!(take_of(None, submission).unwrap_err(), expected);
+            assert_eq!(&take_of(None, submission).unwrap_err(), expected);
         }
         let unknown = take_of(None, good()).unwrap_err();
-        assert_eq!(unknown, IngestRuleViolation::ProviderNotRegistered.into());
+        assert_eq!(unknown, IngestRuleViolation::ProviderNotRegistered);
         let mut full = good();
         full.content = vec![b' '; MAX_CONTENT_BYTES].into();
         full.content_sha256 = vault::sha256(&full.content).to_vec().into();

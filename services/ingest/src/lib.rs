@@ -2,10 +2,10 @@
 //! key, the provider's ledger number and the event are committed in one transaction. The platform binary and the tests
 //! call [`start`].
 //!
-//! From the top: [`grpc`] decodes and encodes; [`intake`] checks the form of a submission, seals it, queues it and
-//! waits for its answer, [`writer`] groups submissions of many callers into commits, [`reload`] runs full reloads;
-//! [`app`] holds the use cases and [`domain`] their decisions, [`store`] the SQL, [`handlers`] follows the catalogue,
-//! [`error`] has the refusals that callers get.
+//! From the top: [`grpc`] decodes and encodes; [`app`] holds the use cases and [`domain`] their decisions; [`intake`]
+//! checks the form of a submission and seals it, [`writer`] groups submissions of many callers into commits, [`reload`]
+//! runs full reloads; [`store`] has the SQL, [`handlers`] follows the catalogue, [`error`] has the refusals that callers
+//! get.
 
 pub mod app;
 pub mod domain;
@@ -32,9 +32,8 @@ use service_kit::{
 use tokio::net::TcpListener;
 use tonic::service::Routes;
 
-use app::replay::Replays;
+use app::{replay::Replays, submit_record::Submitter};
 use grpc::{EventCommitter, IngestApi};
-use intake::Submitter;
 use writer::BatchWriters;
 
 pub use service_kit::start::StartError;

@@ -13,15 +13,16 @@ use service_kit::{
 use tonic::Code;
 
 use crate::{
-    app::reload::{self, ReloadHeader},
+    app::{
+        reload::{self, ReloadHeader},
+        submit_record::{PendingReceipt, Submitter},
+    },
     domain::{
-        AnsweredVersion, StoredVersion, SubmissionDecision,
+        AnsweredVersion, IngestRuleViolation, StoredVersion, SubmissionDecision,
         reload::{Reload, ReloadOutcome},
     },
-    error::{FormError, IngestError},
-    intake::{
-        CheckedSubmission, PendingReceipt, SubmissionLabels, Submitter, WellFormedSubmission,
-    },
+    error::IngestError,
+    intake::{CheckedSubmission, SubmissionLabels, WellFormedSubmission},
     store::{self, reload::ReloadLookup},
 };
 
@@ -53,7 +54,7 @@ pub struct ReloadRun {
 /// Records that are answered together, bounded by number and size, so that memory does not grow with the reload.
 #[derive(Default)]
 pub struct ReloadBatch {
-    records: Vec<(String, Result<WellFormedSubmission, FormError>)>,
+    records: Vec<(String, Result<WellFormedSubmission, IngestRuleViolation>)>,
     keys: HashSet<String>,
     bytes: usize,
 }
@@ -95,7 +96,7 @@ impl ReloadBatch {
     pub fn push(
         &mut self,
         submission_id: String,
-        record: Result<WellFormedSubmission, FormError>,
+        record: Result<WellFormedSubmission, IngestRuleViolation>,
         bytes: usize,
     ) {
         self.records.push((submission_id, record));
@@ -158,12 +159,12 @@ impl ReloadRun {
             return Ok(Vec::new());
         }
         let keyring = &self.reloads.context.keyring;
-        let identify =
+        let with_digests =
             |record: WellFormedSubmission| record.compute_digests(self.provider, keyring);
         let records: Vec<_> = batch
             .records
             .into_iter()
-            .map(|(id, record)| (id, record.map(identify)))
+            .map(|(id, record)| (id, record.map(with_digests)))
             .collect();
         let known = self
             .answer_known_records(&records)
@@ -190,7 +191,7 @@ impl ReloadRun {
     /// Answers the known records of a batch and stores their lines, in one transaction; `None` for the others.
     async fn answer_known_records(
         &self,
-        records: &[(String, Result<CheckedSubmission, FormError>)],
+        records: &[(String, Result<CheckedSubmission, IngestRuleViolation>)],
     ) -> Result<Vec<Option<SubmissionDecision>>, db::Error> {
         let sound = || records.iter().filter_map(|(_, r)| r.as_ref().ok());
         let lookups: Vec<ReloadLookup<'_>> = sound()

@@ -2,8 +2,8 @@
 //! several, their batches would be a fraction as large and each record would cost half as much again. A lone caller
 //! does not linger and pays one commit. Records of streams go to the writer of their provider: in the order of the
 //! stream, and without waiting for each other's ledger rows. A provider that calls and streams at the same time has
-//! both: then the lock on its ledger row puts them in order. `intake` queues, [`BatchWriters::start`] is called by
-//! `lib.rs`.
+//! both: then the lock on its ledger row puts them in order. `app::submit_record` queues, [`BatchWriters::start`] is
+//! called by `lib.rs`.
 
 use std::{
     hash::{DefaultHasher, Hash, Hasher},

@@ -166,16 +166,19 @@ fn violation_refusal(broken: ObjectionRuleViolation) -> Refusal {
     Refusal::new(reason, "objection_id", rule, message)
 }
 
-/// All that is missing or wrong in one answer (D-4), with reason and rule of the first. What is absent comes first: it
-/// makes the request incomplete, whatever else is wrong.
-fn incomplete_refusal(mut lacks: Vec<ObjectionRequestFault>) -> Refusal {
-    lacks.sort_by_key(|lack| lack.reason != Reason::RequestIncomplete);
+/// All that is missing or wrong in one answer (D-4), with the rule of the first. One fault alone has its own reason.
+fn incomplete_refusal(lacks: Vec<ObjectionRequestFault>) -> Refusal {
+    let several = lacks.len() > 1;
     let mut lacks = lacks.into_iter();
     let Some(first) = lacks.next() else {
         let reason = Reason::RequestIncomplete;
         return Refusal::new(reason, "", "a request is complete (D-4)", reason.meaning());
     };
-    let first = Refusal::new(first.reason, first.field, first.rule, first.message);
+    let reason = match several {
+        true => Reason::RequestIncomplete,
+        false => first.reason,
+    };
+    let first = Refusal::new(reason, first.field, first.rule, first.message);
     lacks.fold(first, |refusal, lack| {
         refusal.with_field(lack.field, lack.message)
     })
@@ -204,7 +207,7 @@ mod tests {
         assert_eq!(status.code(), Code::InvalidArgument);
         assert_eq!(
             status.message(),
-            "REQUEST_INCOMPLETE: decision: 请选择；answer: 过长"
+            "REQUEST_INCOMPLETE: answer: 过长；decision: 请选择"
         );
         let lacks = vec![lack(wrong, "answer", "过长")];
         let status = Status::from(ObjectionError::Incomplete(lacks));

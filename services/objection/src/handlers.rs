@@ -4,7 +4,7 @@
 use event_bus::{BatchHandler, Delivery, HandlerError, Poison, decode_all};
 use futures::future::BoxFuture;
 use proto::credit::catalog::events::v1::ProviderRegistered;
-use record_ref::{Malformed, ProviderCode};
+use record_ref::{Malformed, ProviderCode, Revision};
 use service_kit::db::Conn;
 
 use crate::store::{self, ObjectionProviderRow};
@@ -33,10 +33,7 @@ fn decode_provider(
     _delivery: &Delivery,
 ) -> Result<ObjectionProviderRow, Malformed> {
     let code = ProviderCode::try_from(registered.code).map_err(|code| code.in_field("code"))?;
-    let revision = i64::try_from(registered.revision)
-        .ok()
-        .filter(|revision| *revision > 0)
-        .ok_or(Malformed::new("revision", "1 to 2^63-1"))?;
+    let revision = Revision::try_from(registered.revision)?.as_i64();
     Ok(ObjectionProviderRow {
         code,
         name: registered.name,

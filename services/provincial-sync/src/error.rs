@@ -1,6 +1,5 @@
 //! The service's errors and their gRPC statuses, in one exhaustive match. `grpc` answers with the statuses.
 
-use record_ref::Malformed;
 use service_kit::{
     db,
     error::{self, Refusal},
@@ -11,9 +10,6 @@ use tonic::Status;
 /// Why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ProvincialSyncError {
-    /// The record id names no version.
-    #[error("record_id is no id of a version")]
-    RecordIdInvalid(#[source] Malformed),
     /// No such version was stored.
     #[error("no push of this record_id")]
     PushUnknown,
@@ -41,13 +37,6 @@ impl ProvincialSyncError {
 impl From<ProvincialSyncError> for Status {
     fn from(error: ProvincialSyncError) -> Self {
         match error {
-            ProvincialSyncError::RecordIdInvalid(Malformed { rule, .. }) => Refusal::new(
-                Reason::RecordIdInvalid,
-                "record_id",
-                rule,
-                "记录编号格式不正确",
-            )
-            .into(),
             ProvincialSyncError::PushUnknown => Refusal::new(
                 Reason::PushUnknown,
                 "record_id",

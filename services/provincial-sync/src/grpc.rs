@@ -7,10 +7,10 @@ use proto::credit::provincialsync::v1::{
     GetPushRequest, GetPushResponse, GetStatisticsRequest, GetStatisticsResponse,
     provincial_sync_service_server::ProvincialSyncService,
 };
-use record_ref::VersionId;
 use service_kit::{
     ServiceContext,
     db::{Conn, Pool},
+    request::decode_record_id,
 };
 use tonic::{Request, Response, Status};
 
@@ -42,8 +42,7 @@ impl ProvincialSyncService for ProvincialSyncApi {
         &self,
         request: Request<GetPushRequest>,
     ) -> Result<Response<GetPushResponse>, Status> {
-        let version_id: VersionId =
-            (request.get_ref().record_id.parse()).map_err(ProvincialSyncError::RecordIdInvalid)?;
+        let version_id = decode_record_id("record_id", &request.get_ref().record_id)?;
         let mut conn = self.read_connection().await?;
         let found = app::get_push(&mut conn, &self.context.keyring, version_id).await?;
         Ok(Response::new(encode::encode_push(found)))

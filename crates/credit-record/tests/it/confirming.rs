@@ -89,7 +89,7 @@ fn what_nobody_can_answer_for_is_not_offered() {
 }
 
 #[test]
-fn a_finding_of_another_check_is_lifted_by_the_same_word() {
+fn a_finding_of_another_check_is_lifted_by_the_same_attestation() {
     let mut finding = returned(run("xzcf", &penalty_with(json!({"CF_WSH": ""})))).remove(0);
     finding.code = FindingCode::SubjectCancelled;
     finding.confirmable = true;

@@ -72,7 +72,7 @@ fn a_code_that_somebody_answers_for_is_a_warning_and_no_credit_code() {
 }
 
 #[test]
-fn nobodys_word_helps_what_is_no_legacy_code() {
+fn no_attestation_helps_what_is_no_legacy_code() {
     for (field, value, attester, code) in [
         // Persons' numbers, with the check character of a credit code or without.
         (

@@ -129,7 +129,7 @@ pub fn run_status(
             write_json_line(command_context.output, &all)?;
         } else {
             let mut text = receipt_text(&receipt, language);
-            text.push_str(&standing_text(version_status, current, language));
+            text.push_str(&version_status_text(version_status, current, language));
             text.push_str(verdict_text(verdict, language));
             text.push_str(&findings_text(&findings, language));
             write!(command_context.output, "{text}").map_err(CommandFailure::Write)?;
@@ -177,8 +177,8 @@ pub(super) fn receipt_text(receipt: &ReceiptShape, language: Language) -> String
     )
 }
 
-fn standing_text(standing: &str, current: u64, language: Language) -> String {
-    let said = match standing {
+fn version_status_text(version_status: &str, current: u64, language: Language) -> String {
+    let said = match version_status {
         "current" => language.choose_text("现行版本", "the current version"),
         "superseded" => language.choose_text("已被新版本取代", "superseded by a newer version"),
         "revoked" => language.choose_text("记录已被撤销或撤回", "revoked or withdrawn since"),

@@ -66,7 +66,7 @@ impl Trigger {
         kind: Option<TriggerKind>,
         title: &str,
         number: &str,
-        promulgated_on: Option<Date>,
+        promulgated_on: Date,
         effective_on: Option<Date>,
         effective_reason: &str,
         today: Date,
@@ -84,13 +84,6 @@ impl Trigger {
         };
         let title = given_text(title, REASON, "document_title", MAX_NAME_CHARS)?;
         let number = given_text(number, REASON, "document_number", MAX_NAME_CHARS)?;
-        let Some(promulgated_on) = promulgated_on else {
-            return broken(
-                "promulgated_on",
-                "D-17: the clock starts from the promulgation",
-                "须注明公布日期",
-            );
-        };
         if promulgated_on > today {
             return broken(
                 "promulgated_on",

@@ -141,6 +141,14 @@ impl ProviderRegistration {
     /// # Errors
     /// The first rule that is broken, with its field.
     pub fn new(input: RegistrationInput<'_>) -> Result<Self, CatalogRuleViolation> {
+        if input.code.is_empty() {
+            return Err(CatalogRuleViolation::new(
+                Reason::ProviderCodeMissing,
+                "provider.code",
+                "a registration names the provider",
+                "须填写统一社会信用代码",
+            ));
+        }
         let code = credit_code(input.code, "provider.code")?;
         let name = provider_name(input.name)?;
         let level = provider_level(input.level, input.district_code)?;

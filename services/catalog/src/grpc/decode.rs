@@ -10,7 +10,7 @@ use service_kit::{
     error::Refusal,
     page::Page,
     reason::Reason,
-    request::{decode_id, decode_item_code, decode_optional_day, decode_provider_code},
+    request::{decode_day, decode_id, decode_item_code, decode_optional_day, decode_provider_code},
 };
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
@@ -77,14 +77,7 @@ pub(super) fn retirement_decision(
     request: &RetireItemRequest,
     at: OffsetDateTime,
 ) -> Result<RetirementDecision, Refusal> {
-    let from = decode_optional_day("from_date", &request.from_date)?.ok_or_else(|| {
-        Refusal::new(
-            Reason::RetirementInvalid,
-            "from_date",
-            "a retirement names its first day",
-            "须注明停用日期",
-        )
-    })?;
+    let from = decode_day("from_date", &request.from_date)?;
     Ok(RetirementDecision {
         code: item_code(&request.code)?,
         from,
@@ -189,7 +182,7 @@ pub(super) fn decode_trigger(
         kind,
         &request.document_title,
         &request.document_number,
-        decode_optional_day("promulgated_on", &request.promulgated_on)?,
+        decode_day("promulgated_on", &request.promulgated_on)?,
         decode_optional_day("effective_on", &request.effective_on)?,
         &request.effective_reason,
         today,

@@ -153,7 +153,7 @@ async fn r6_a_retirement_that_leads_nowhere_is_refused() -> TestResult {
     let (wrong, unsuitable) = (Reason::RetirementInvalid, Reason::RetirementUnsuitable);
     for (code, from, successor, reason, field) in [
         ("nowhere", "2026-12-01", "", Reason::ItemUnknown, "code"),
-        ("a", "", "", wrong, "from_date"),
+        ("a", "", "", Reason::DateInvalid, "from_date"),
         ("a", "2026-11-19", "", wrong, "from_date"),
         ("a", "tomorrow", "", Reason::DateInvalid, "from_date"),
         ("a", "9999-12-31", "", unsuitable, "from_date"),

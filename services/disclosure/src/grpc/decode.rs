@@ -9,7 +9,9 @@ use record_ref::VersionId;
 use service_kit::{
     error::Refusal,
     page::{Page, PageKey},
+    request::{decode_item_code, decode_record_id},
 };
+use tonic::Status;
 
 use crate::{
     domain::{
@@ -34,19 +36,16 @@ pub(super) fn credit_code(request: &GetOrganisationRequest) -> Result<CreditCode
     CreditCode::parse(&code).map_err(|_| DisclosureError::CreditCode)
 }
 
-pub(super) fn list_filter(
-    request: &ListPublicRecordsRequest,
-) -> Result<PublicListFilter, DisclosureError> {
-    PublicListFilter::parse(
-        &request.item_code,
+pub(super) fn list_filter(request: &ListPublicRecordsRequest) -> Result<PublicListFilter, Status> {
+    Ok(PublicListFilter::parse(
+        decode_item_code("item_code", &request.item_code)?,
         &request.subject,
         &request.document_number,
         &request.decided_from,
         &request.decided_to,
-    )
+    )?)
 }
 
-pub(super) fn version_id(request: &GetPublicRecordRequest) -> Result<VersionId, DisclosureError> {
-    let id = request.record_id.parse();
-    id.map_err(|_| DisclosureError::RecordId)
+pub(super) fn version_id(request: &GetPublicRecordRequest) -> Result<VersionId, Refusal> {
+    decode_record_id("record_id", &request.record_id)
 }

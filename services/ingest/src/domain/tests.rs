@@ -65,7 +65,7 @@ fn batch() -> IngestBatchState {
 }
 
 /// Revision and ledger number.
-fn place(stored: &StoredVersion) -> (u64, u64) {
+fn numbers_of(stored: &StoredVersion) -> (u64, u64) {
     (stored.version.revision.get(), stored.ledger_number.get())
 }
 
@@ -97,8 +97,8 @@ fn r12_equal_content_is_unchanged_and_a_return_to_older_content_is_a_new_version
         .into_iter()
         .map(
             |(id, body)| match batch.decide_submission(&incoming(id, 7, body), NOW) {
-                SubmissionDecision::New(stored) => (true, place(&stored)),
-                SubmissionDecision::Unchanged(stored) => (false, place(&stored)),
+                SubmissionDecision::New(stored) => (true, numbers_of(&stored)),
+                SubmissionDecision::Unchanged(stored) => (false, numbers_of(&stored)),
                 other => panic!("{other:?}"),
             },
         )
@@ -192,7 +192,7 @@ fn d24_a_revocation_needs_a_record_and_a_later_upsert_revives_it() {
     let SubmissionDecision::New(revoked) = batch.decide_submission(&revoke(3, 9), NOW) else {
         panic!("a revocation is a version");
     };
-    assert_eq!(place(&revoked), (2, 2));
+    assert_eq!(numbers_of(&revoked), (2, 2));
     assert_eq!(first.status_relative_to(&revoked), VersionStatus::Revoked);
     assert_eq!(revoked.status_relative_to(&revoked), VersionStatus::Current);
     // The same reason again says nothing new; another reason, or another operation, does.
@@ -208,11 +208,11 @@ fn d24_a_revocation_needs_a_record_and_a_later_upsert_revives_it() {
     else {
         panic!("another operation is another version");
     };
-    assert_eq!(place(&withdrawn), (4, 4));
+    assert_eq!(numbers_of(&withdrawn), (4, 4));
     let SubmissionDecision::New(revived) = batch.decide_submission(&incoming(7, 7, 1), NOW) else {
         panic!("an upsert after a withdrawal is new, though it says what the first one said");
     };
-    assert_eq!(place(&revived), (5, 5));
+    assert_eq!(numbers_of(&revived), (5, 5));
     assert_eq!(
         first.status_relative_to(&revived),
         VersionStatus::Superseded

@@ -21,7 +21,7 @@ use crate::{
         nil_report::{self, NilReportPosition, Period},
         reload::Reload,
     },
-    error::{FormError, IngestError},
+    error::IngestError,
     intake::{self, WellFormedSubmission},
 };
 
@@ -42,7 +42,7 @@ pub(super) fn nil_report(
     request: ReportNilRequest,
 ) -> Result<IncomingNilReport, IngestError> {
     if !intake::is_submission_id(&request.submission_id) {
-        return Err(FormError::SubmissionId.into());
+        return Err(IngestRuleViolation::SubmissionIdMalformed.into());
     }
     let item = intake::item_code(&request.item_code)?;
     let from = storable_day(
@@ -117,7 +117,7 @@ pub(super) fn reload_record(
     reload_id: &str,
     reload: &Reload,
     record: ReloadRecord,
-) -> (String, Result<WellFormedSubmission, FormError>) {
+) -> (String, Result<WellFormedSubmission, IngestRuleViolation>) {
     let id = format!("{reload_id}/{}", record.record_key);
     let submission = IncomingSubmission {
         operation: Some(Operation::Upsert),

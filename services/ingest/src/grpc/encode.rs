@@ -1,5 +1,6 @@
 //! What the use cases give as messages of `credit.ingest.v1`. Called by `grpc`.
 
+use legal_clock::format_day;
 use proto::credit::ingest::v1::{
     GetReportingScopeResponse, GetStatisticsResponse, GetSubmissionStatusResponse,
     ListLedgerResponse, ListNilReportsResponse, MissingRecord as MissingRecordMessage, NilReport,
@@ -114,8 +115,8 @@ pub(super) fn nil_report(submission_id: String, row: &NilRow) -> NilReport {
         report_id: row.report_id.to_string(),
         provider_code: row.provider.to_string(),
         item_code: row.item.to_string(),
-        period_from: row.period.from.to_string(),
-        period_to: row.period.to.to_string(),
+        period_from: format_day(row.period.from),
+        period_to: format_day(row.period.to),
         received_at: Some(to_timestamp(row.received_at)),
     }
 }

@@ -115,10 +115,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn r11_no_bit_of_a_token_can_be_changed(at in any::<prop::sample::Index>(), bit in 0..8, place: u64) {
+        fn r11_no_bit_of_a_token_can_be_changed(at in any::<prop::sample::Index>(), bit in 0..8, position: u64) {
             let keyring = Keyring::parse(&Keyring::generate()).unwrap();
-            let mut changed = encode_resume_token(&keyring, PROVIDER, place);
-            prop_assert_eq!(decode_resume_token(&keyring, PROVIDER, &changed).unwrap(), place);
+            let mut changed = encode_resume_token(&keyring, PROVIDER, position);
+            prop_assert_eq!(decode_resume_token(&keyring, PROVIDER, &changed).unwrap(), position);
             let at = at.index(changed.len());
             changed[at] ^= 1_u8 << bit;
             prop_assert!(decode_resume_token(&keyring, PROVIDER, &changed).is_err());

@@ -18,8 +18,8 @@ use super::{
     resume::{decode_resume_token, encode_resume_token},
 };
 use crate::{
+    app::submit_record::{PendingReceipt, Submitter},
     error::IngestError,
-    intake::{PendingReceipt, Submitter},
     writer::SubmissionMode,
 };
 

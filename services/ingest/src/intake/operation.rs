@@ -2,7 +2,7 @@
 
 use record_ref::Operation;
 
-use crate::{domain::IncomingSubmission, error::FormError};
+use crate::domain::{IncomingSubmission, IngestRuleViolation};
 
 /// The content types of records.
 pub const CONTENT_TYPES: &[&str] = &["application/json", "text/csv"];
@@ -10,19 +10,25 @@ pub const CONTENT_TYPES: &[&str] = &["application/json", "text/csv"];
 pub const REASON_TYPE: &str = "text/plain";
 
 /// The operation of a submission, whose content has the type that goes with it; a reason is also checked for form.
-pub(super) fn check_operation(submission: &IncomingSubmission) -> Result<Operation, FormError> {
-    let operation = submission.operation.ok_or(FormError::Operation)?;
+pub(super) fn check_operation(
+    submission: &IncomingSubmission,
+) -> Result<Operation, IngestRuleViolation> {
+    let operation = submission
+        .operation
+        .ok_or(IngestRuleViolation::OperationUnknown)?;
     let content_type = submission.content_type.as_str();
     if !operation.ends_record() {
         let suits = CONTENT_TYPES.contains(&content_type);
-        return suits.then_some(operation).ok_or(FormError::ContentType);
+        return suits
+            .then_some(operation)
+            .ok_or(IngestRuleViolation::ContentTypeUnsuitable);
     }
     if content_type != REASON_TYPE {
-        return Err(FormError::ReasonType);
+        return Err(IngestRuleViolation::ReasonTypeUnsuitable);
     }
     // Empty and oversized contents are refused with reasons of their own, by `check_submission`.
     if !submission.content.is_empty() && !is_reason(&submission.content) {
-        return Err(FormError::Reason);
+        return Err(IngestRuleViolation::EndingReasonMalformed);
     }
     Ok(operation)
 }
@@ -88,13 +94,13 @@ mod tests {
                 Some(upsert),
                 "text/plain",
                 "撤销原决定",
-                Err(FormError::ContentType),
+                Err(IngestRuleViolation::ContentTypeUnsuitable),
             ),
             (
                 Some(upsert),
                 "text/xml",
                 "<a/>",
-                Err(FormError::ContentType),
+                Err(IngestRuleViolation::ContentTypeUnsuitable),
             ),
             (Some(revoke), "text/plain", "撤销原决定", Ok(revoke)),
             (Some(withdraw), "text/plain", "误报", Ok(withdraw)),
@@ -102,10 +108,20 @@ mod tests {
                 Some(revoke),
                 "application/json",
                 "{}",
-                Err(FormError::ReasonType),
+                Err(IngestRuleViolation::ReasonTypeUnsuitable),
             ),
-            (Some(withdraw), "text/plain", "x", Err(FormError::Reason)),
-            (None, "application/json", "{}", Err(FormError::Operation)),
+            (
+                Some(withdraw),
+                "text/plain",
+                "x",
+                Err(IngestRuleViolation::EndingReasonMalformed),
+            ),
+            (
+                None,
+                "application/json",
+                "{}",
+                Err(IngestRuleViolation::OperationUnknown),
+            ),
         ] {
             let submission = submission(operation, content_type, content);
             assert_eq!(check_operation(&submission), expected, "{submission:?}");

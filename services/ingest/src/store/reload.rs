@@ -125,8 +125,8 @@ pub async fn load_reload_state(
                 unchanged: row.try_get(2)?,
                 stored: stored(row, 3)?,
             };
-            let place = (row.try_get(0)?, checked_column::<&[u8], _>(row, 1)?);
-            batch.reload_lines.insert(place, line);
+            let key = (row.try_get(0)?, checked_column::<&[u8], _>(row, 1)?);
+            batch.reload_lines.insert(key, line);
         }
     }
     let prefixes = submissions.iter().filter_map(|s| {
@@ -255,8 +255,8 @@ pub async fn match_known_records(
     let mut known = vec![None; named.len()];
     for row in &rows {
         let nth = row.try_get::<i64, _>(0)? as usize;
-        if let Some(place) = known.get_mut(nth - 1) {
-            *place = Some(ReloadMatch {
+        if let Some(slot) = known.get_mut(nth - 1) {
+            *slot = Some(ReloadMatch {
                 named_before: row.try_get(1)?,
                 line: ReloadLine {
                     unchanged: row.try_get(2)?,

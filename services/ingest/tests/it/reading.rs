@@ -99,6 +99,12 @@ async fn r17_every_reading_is_logged_with_who_when_and_why() -> TestResult {
         let refusal = RefusalDetails::from_status(&status);
         assert_eq!(refusal.reason_and_field(), (reason, field));
     }
+    let mut operator = fixture.client_as(OFFICE, Role::Operator)?;
+    let status = read(&mut operator, &receipt.record_id, WHY)
+        .await
+        .unwrap_err();
+    let refusal = RefusalDetails::from_status(&status);
+    assert_eq!(refusal.reason, Reason::RoleNotAllowed);
     assert_eq!(fixture.count("original_read").await?, 0);
 
     let original = read(&mut office, &receipt.record_id, WHY).await?;

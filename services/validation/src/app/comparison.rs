@@ -110,7 +110,7 @@ pub(super) async fn write_comparison(
         .changed_claims
         .iter()
         .filter_map(|digest| state.claims.get_key_value(digest))
-        .filter(|(_, claim)| claim.held)
+        .filter(|(_, claim)| claim.active)
         .collect();
     if !made.is_empty() && !comparison::write_claims(conn, &made).await? {
         return Ok(false);

@@ -48,7 +48,7 @@ pub struct NaturalKeyClaim {
     /// Its number in the provider's ledger; `None` while it is only tried out.
     pub ledger_number: Option<LedgerNumber>,
     /// False once given up.
-    pub held: bool,
+    pub active: bool,
 }
 
 /// The state that a batch is compared with: base register, claims, accepted revisions, organs.
@@ -174,7 +174,7 @@ impl ComparisonState {
         let Some(holder) = self
             .claims
             .get(&facts.identity)
-            .filter(|claim| facts.is_distinctive && claim.held && claim.key != key)
+            .filter(|claim| facts.is_distinctive && claim.active && claim.key != key)
         else {
             return;
         };
@@ -267,7 +267,10 @@ impl ComparisonState {
         if !facts.is_distinctive {
             return;
         }
-        let held = self.claims.get(&facts.identity).filter(|claim| claim.held);
+        let held = self
+            .claims
+            .get(&facts.identity)
+            .filter(|claim| claim.active);
         // Held by the key itself: nothing to write. By another, only where an attester answers for it.
         if held.is_some() {
             return;
@@ -276,7 +279,7 @@ impl ComparisonState {
             key,
             revision,
             ledger_number: submission.ledger_number,
-            held: true,
+            active: true,
         };
         self.claims.insert(facts.identity, claim);
         self.changed_claims.insert(facts.identity);
@@ -285,12 +288,12 @@ impl ComparisonState {
     /// Releases all claims of the key but `except`.
     fn release_claims(&mut self, key: &RecordKey, revision: Revision, except: Option<KeyedHash>) {
         for (digest, claim) in &mut self.claims {
-            if claim.held
+            if claim.active
                 && claim.key == *key
                 && claim.revision < revision
                 && Some(*digest) != except
             {
-                claim.held = false;
+                claim.active = false;
                 claim.revision = revision;
                 self.released_claims.insert(*digest, claim.clone());
             }

@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn r13_a_word_helps_only_where_every_error_allows_it() {
+    fn r13_an_attestation_helps_only_where_every_error_allows_it() {
         let code = finding("USCC_CHECK", "A", true, StoredSeverity::Error);
         let missing = finding("REQUIRED_MISSING", "B", false, StoredSeverity::Error);
         let late = finding("LATE_REPORT", "C", false, StoredSeverity::Warning);
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn r13_a_word_has_a_name_and_a_reason() {
+    fn r13_an_attestation_has_a_name_and_a_reason() {
         let parse = NamedAttestation::parse;
         assert!(parse(" 李明 ", "已核对营业执照\n原件").is_ok());
         assert!(matches!(

@@ -8,7 +8,9 @@ use proto::credit::{
     catalog::events::v1::{ItemVersionPublished, ProviderRegistered},
     ingest::events::v1::RecordSubmitted,
 };
-use record_ref::{ItemRef, LedgerNumber, Malformed, Operation, ProviderCode, RecordVersion};
+use record_ref::{
+    ItemRef, LedgerNumber, Malformed, Operation, ProviderCode, RecordVersion, Revision,
+};
 use serde::Deserialize;
 use service_kit::grpc::from_timestamp;
 
@@ -101,7 +103,9 @@ pub(super) fn decode_provider(
         district_code: event.district_code,
         enabled: event.enabled,
         parent: code(&event.parent_code, "parent_code")?,
-        revision: i64::try_from(event.revision).map_err(|_| "revision: fits 63 bits")?,
+        revision: Revision::try_from(event.revision)
+            .map_err(|malformed| malformed.to_string())?
+            .as_i64(),
     })
 }
 

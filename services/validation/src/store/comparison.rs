@@ -73,7 +73,7 @@ pub async fn load_state(
                  ORDER BY v.revision DESC LIMIT 1) AS b)
          SELECT 'known' AS what, v.record_id, NULL::text AS provider_code, NULL::text AS item_code,
                 NULL::bytea AS key_digest, NULL::bytea AS digest, NULL::bigint AS revision,
-                NULL::bigint AS ledger_number, NULL::bool AS held
+                NULL::bigint AS ledger_number, NULL::bool AS active
          FROM unnest($1::uuid[]) AS q (record_id)
          CROSS JOIN LATERAL (SELECT record_id FROM verdict WHERE record_id = q.record_id LIMIT 1) AS v
          UNION ALL
@@ -88,7 +88,7 @@ pub async fn load_state(
          FROM before
          UNION ALL
          SELECT 'claim', NULL, c.provider_code, c.item_code, c.key_digest, c.digest, c.revision,
-                c.ledger_number, c.held
+                c.ledger_number, c.active
          FROM (SELECT digest FROM unnest($5::bytea[]) AS i (digest)
                UNION ALL SELECT identity FROM before) AS asked
          CROSS JOIN LATERAL (SELECT * FROM natural_claim WHERE digest = asked.digest LIMIT 1) AS c",
@@ -115,7 +115,7 @@ pub async fn load_state(
                     key: key(row)?,
                     revision: checked_column::<i64, _>(row, "revision")?,
                     ledger_number: Some(checked_column::<i64, _>(row, "ledger_number")?),
-                    held: column(row, "held")?,
+                    active: column(row, "active")?,
                 };
                 if let Some(digest) = digest(row)? {
                     state.claims.insert(digest, claim);
@@ -227,18 +227,18 @@ pub async fn write_claims(
         .iter()
         .map(|(_, claim)| claim.ledger_number.map(LedgerNumber::as_i64))
         .collect();
-    let held: Vec<bool> = claims.iter().map(|(_, claim)| claim.held).collect();
+    let active: Vec<bool> = claims.iter().map(|(_, claim)| claim.active).collect();
     // In one order, so that there is no deadlock.
     let written = sqlx::query(
         "INSERT INTO natural_claim AS c
-                (digest, provider_code, item_code, key_digest, revision, ledger_number, held)
+                (digest, provider_code, item_code, key_digest, revision, ledger_number, active)
          SELECT * FROM unnest($1::bytea[], $2::text[], $3::text[], $4::bytea[], $5::bigint[], $6::bigint[], $7::bool[])
-              AS n (digest, provider_code, item_code, key_digest, revision, ledger_number, held)
+              AS n (digest, provider_code, item_code, key_digest, revision, ledger_number, active)
          ORDER BY digest
          ON CONFLICT (digest) DO UPDATE SET provider_code = excluded.provider_code,
                 item_code = excluded.item_code, key_digest = excluded.key_digest,
-                revision = excluded.revision, ledger_number = excluded.ledger_number, held = excluded.held
-         WHERE NOT c.held OR (c.provider_code, c.item_code, c.key_digest)
+                revision = excluded.revision, ledger_number = excluded.ledger_number, active = excluded.active
+         WHERE NOT c.active OR (c.provider_code, c.item_code, c.key_digest)
                            = (excluded.provider_code, excluded.item_code, excluded.key_digest)",
     )
     .bind(digests)
@@ -247,7 +247,7 @@ pub async fn write_claims(
     .bind(keys.digests)
     .bind(revisions)
     .bind(ledger)
-    .bind(held)
+    .bind(active)
     .execute(conn)
     .await?
     .rows_affected();

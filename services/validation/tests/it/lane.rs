@@ -259,7 +259,7 @@ async fn a_fact_of_the_catalogue_with_a_malformed_field_is_parked_with_its_field
     reasons.sort_unstable();
     let rule = "18 of 0-9 and A-Z (GB 32100)";
     let revision = reasons.pop();
-    assert_eq!(revision.as_deref(), Some("revision: fits 63 bits"));
+    assert_eq!(revision.as_deref(), Some("revision: 1 to 2^63-1"));
     let expected = ["code", "organ", "parent_code"].map(|field| format!("{field}: {rule}"));
     assert_eq!(reasons, expected);
     fixture.bed.wait_until_settled().await?;

@@ -36,7 +36,7 @@ fn r3_every_refusal_names_its_field_and_rule() {
     let long = "长".repeat(MAX_NAME_CHARS + 1);
     // (code, name, level, district, field, part of the rule)
     let table = [
-        ("", name, city, "", "provider.code", "18 characters"),
+        ("", name, city, "", "provider.code", "names the provider"),
         (
             "1143000000612221X",
             name,

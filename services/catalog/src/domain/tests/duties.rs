@@ -21,7 +21,7 @@ fn trigger(
         Some(TriggerKind::LawAmended),
         "中华人民共和国某法",
         "主席令第七十号",
-        Some(day(promulgated)),
+        day(promulgated),
         effective.map(|(on, _)| day(on)),
         effective.map_or("", |(_, reason)| reason),
         day("2026-11-23"),
@@ -67,8 +67,8 @@ fn d17_the_clock_starts_from_the_promulgation_unless_the_office_sets_the_day_of_
 
 #[test]
 fn r6_a_trigger_names_what_happened_by_which_document_and_when() {
-    let made = |kind, title, number, promulgated: Option<&str>, effective: Option<&str>, reason| {
-        let (promulgated, effective) = (promulgated.map(day), effective.map(day));
+    let made = |kind, title, number, promulgated: &str, effective: Option<&str>, reason| {
+        let (promulgated, effective) = (day(promulgated), effective.map(day));
         Trigger::new(
             kind,
             title,
@@ -80,15 +80,14 @@ fn r6_a_trigger_names_what_happened_by_which_document_and_when() {
         )
     };
     let kind = Some(TriggerKind::FunctionsChanged);
-    let on = Some("2026-11-23");
+    let on = "2026-11-23";
     assert!(made(kind, "三定规定", "长办发1号", on, None, "").is_ok());
     let table = [
         (made(None, "a", "b", on, None, ""), "kind"),
         (made(kind, "", "b", on, None, ""), "document_title"),
         (made(kind, "a", " ", on, None, ""), "document_number"),
-        (made(kind, "a", "b", None, None, ""), "promulgated_on"),
         (
-            made(kind, "a", "b", Some("2026-11-24"), None, ""),
+            made(kind, "a", "b", "2026-11-24", None, ""),
             "promulgated_on",
         ),
         (made(kind, "a", "b", on, None, "因"), "effective_on"),

@@ -99,7 +99,7 @@ fn outcome(state: &ComparisonState) -> (Option<String>, Vec<KeyedHash>) {
     let mut held: Vec<KeyedHash> = state
         .claims
         .iter()
-        .filter(|(_, claim)| claim.held)
+        .filter(|(_, claim)| claim.active)
         .map(|(digest, _)| *digest)
         .collect();
     held.sort_unstable();
@@ -174,7 +174,7 @@ fn r13_another_providers_registration_never_changes_the_register_while_one_stand
 }
 
 #[test]
-fn r13_a_word_lifts_only_what_may_be_confirmed() {
+fn r13_an_attestation_lifts_only_what_may_be_confirmed() {
     let day = date!(2026 - 01 - 05);
     let mut state = ComparisonState::default();
     state.apply_accepted(&version(1, 1, Some((1, "甲店", day))));

@@ -1,5 +1,6 @@
-//! One submission in flight: checked, sealed, queued, answered. Called by `grpc` for `SubmitRecord` and each record of
-//! a stream, and by `reload` for records that need a version of their own.
+//! The use case of `SubmitRecord`, of each record of a stream, and of those of a reload that need a version of their own:
+//! one submission in flight, checked, sealed, queued, answered. Its writer runs `app::accept_submissions` for a whole
+//! batch and commits. Called by `grpc` and `reload`.
 
 use opentelemetry::trace::SpanKind;
 use record_ref::ProviderCode;
@@ -11,10 +12,9 @@ use service_kit::{
 };
 use tokio::sync::oneshot;
 
-use super::{CheckedSubmission, check_and_seal};
 use crate::{
-    domain::{AnsweredVersion, IncomingSubmission, SealedSubmission},
-    error::FormError,
+    domain::{AnsweredVersion, IncomingSubmission, IngestRuleViolation, SealedSubmission},
+    intake::{CheckedSubmission, check_and_seal},
     writer::{BatchWriters, SubmissionAnswer, SubmissionMode},
 };
 
@@ -60,11 +60,11 @@ impl Submitter {
                 let trace = span.traceparent();
                 check_and_seal(submission, provider, trace, &self.context.keyring)
             }
-            None => Err(FormError::Missing.into()),
+            None => Err(IngestRuleViolation::SubmissionMissing),
         };
         let answer = match sealed {
             Ok(incoming) => self.queue_submission(incoming, mode).await,
-            Err(refusal) => Err(refusal),
+            Err(violation) => Err(violation.into()),
         };
         PendingReceipt {
             submission_id,
