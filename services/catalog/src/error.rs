@@ -83,10 +83,10 @@ impl CatalogError {
         match self {
             Self::Definition(ItemError::Inconsistent { faults, .. }) => faults
                 .iter()
-                .map(|fault| (path(&fault.place), fault.problem))
+                .map(|fault| (definition_path(&fault.path), fault.problem))
                 .collect(),
             Self::Definition(ItemError::CodeList { fault, .. }) => {
-                vec![(path(&fault.place), fault.problem)]
+                vec![(definition_path(&fault.path), fault.problem)]
             }
             Self::Definition(_) => vec![(DEFINITION_FIELD.to_owned(), READABLE_RULE)],
             Self::DefinitionSize { .. } => vec![(DEFINITION_FIELD.to_owned(), SIZE_RULE)],
@@ -111,8 +111,8 @@ const MAX_FAULT_BYTES: usize = 200;
 const MOST_FAULTS_BYTES: usize = 1_300;
 
 /// Path of a part of a definition in a request.
-fn path(place: &str) -> String {
-    format!("{DEFINITION_FIELD}.{place}")
+fn definition_path(path: &str) -> String {
+    format!("{DEFINITION_FIELD}.{path}")
 }
 
 impl From<CatalogRuleViolation> for Refusal {
@@ -147,7 +147,7 @@ fn definition_status(cause: &ItemError) -> Refusal {
         ItemError::Inconsistent { faults, .. } => inconsistent(faults),
         ItemError::CodeList { fault, .. } => Refusal::new(
             Reason::DefinitionInconsistent,
-            path(&fault.place),
+            definition_path(&fault.path),
             fault.problem,
             format!("代码表定义自相矛盾：{fault}"),
         ),
@@ -168,10 +168,10 @@ fn inconsistent(faults: &[LintFault]) -> Refusal {
     };
     let message = format!("目录项定义自相矛盾：{}", fault_text(first));
     let mut bytes = message.len();
-    let mut refusal = Refusal::new(reason, path(&first.place), first.problem, message);
+    let mut refusal = Refusal::new(reason, definition_path(&first.path), first.problem, message);
     let mut more = others.len();
     for fault in others.iter().take(MAX_LISTED_FAULTS - 1) {
-        let field = cut_text(path(&fault.place), MAX_FAULT_BYTES);
+        let field = cut_text(definition_path(&fault.path), MAX_FAULT_BYTES);
         let text = fault_text(fault);
         bytes += field.len() + text.len();
         if bytes > MOST_FAULTS_BYTES {

@@ -41,10 +41,10 @@ pub struct CodeValue {
 
 /// Why a code list cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{place}: {problem}")]
+#[error("{path}: {problem}")]
 pub struct CodeListFault {
     /// Path of the property, such as `values.罚款.replaced_by`.
-    pub place: String,
+    pub path: String,
     /// The rule that is broken.
     pub problem: &'static str,
 }
@@ -86,9 +86,9 @@ impl CodeListVersion {
 
     /// The first contradiction.
     fn fault(&self) -> Option<CodeListFault> {
-        let fault = |place: &str, problem| {
+        let fault = |path: &str, problem| {
             Some(CodeListFault {
-                place: place.to_owned(),
+                path: path.to_owned(),
                 problem,
             })
         };
@@ -98,9 +98,9 @@ impl CodeListVersion {
         if self.version == 0 {
             return fault("version", "is counted from 1");
         }
-        for (place, text) in [("name", &self.name), ("source", &self.source)] {
+        for (path, text) in [("name", &self.name), ("source", &self.source)] {
             if text.trim().is_empty() {
-                return fault(place, "is blank");
+                return fault(path, "is blank");
             }
         }
         if self.values.is_empty() || self.values.len() > Self::MOST_VALUES {
@@ -115,10 +115,10 @@ impl CodeListVersion {
             .collect();
         for value in &self.values {
             let text = value.value.as_str();
-            let place = format!("values.{text}");
+            let path = format!("values.{text}");
             if text.trim() != text || text.is_empty() || text.contains([';', '；', '\n']) {
                 return fault(
-                    &place,
+                    &path,
                     "a value is not blank, without space around it, line end or semicolon",
                 );
             }
@@ -126,14 +126,14 @@ impl CodeListVersion {
                 return fault("values", "a value has at most 200 characters");
             }
             if !seen.insert(text) {
-                return fault(&place, "stands in the list twice");
+                return fault(&path, "stands in the list twice");
             }
             // One step to a value in force: so there is neither a chain nor a cycle.
             if let Some(next) = &value.replaced_by
                 && !in_force.contains(next.as_str())
             {
                 return fault(
-                    &format!("{place}.replaced_by"),
+                    &format!("{path}.replaced_by"),
                     "names no value in force of this list",
                 );
             }
@@ -184,20 +184,20 @@ impl CodeLists {
             let Some(used) = &mut field.code_list else {
                 continue;
             };
-            let place = format!("fields.{}.code_list", field.code);
+            let path = format!("fields.{}.code_list", field.code);
             let (code, version) = match (&used.list, used.version) {
                 (None, None) => continue,
                 (Some(code), Some(version)) => (code, version),
                 _ => {
                     faults.push(LintFault::new(
-                        place,
+                        path,
                         "names a list and its version, or neither",
                     ));
                     continue;
                 }
             };
             let Some(list) = self.get(code, version) else {
-                let mut fault = LintFault::new(place, "no such code list in the catalogue");
+                let mut fault = LintFault::new(path, "no such code list in the catalogue");
                 fault.detail = format!("{code} version {version}");
                 faults.push(fault);
                 continue;
@@ -206,14 +206,14 @@ impl CodeLists {
             if copied > Self::MOST_COPIED_BYTES {
                 let rule =
                     "the code lists of all fields together bring at most 524288 bytes into an item";
-                faults.push(LintFault::new(place, rule));
+                faults.push(LintFault::new(path, rule));
                 break;
             }
             let (values, labels, replaced) = list.parts();
             let own = !used.values.is_empty() && used.values != values;
             if own {
                 faults.push(LintFault::new(
-                    place,
+                    path,
                     "has values other than those of its list",
                 ));
                 continue;
@@ -307,7 +307,7 @@ mod tests {
 
         let faults = lists.resolve_lists(&mut item);
         assert_eq!(faults.len(), 1, "{faults:?}");
-        assert_eq!(faults[0].place, "fields.F4.code_list");
+        assert_eq!(faults[0].path, "fields.F4.code_list");
         assert!(faults[0].problem.contains("524288"), "{faults:?}");
         let filled = |field: &&crate::item::Field| {
             let list = field.code_list.as_ref();

@@ -60,18 +60,18 @@ const CONSENT: &str = "书面同意";
 pub(super) fn content_faults(item: &ItemVersion) -> Vec<LintFault> {
     let consented = item.legal_basis.iter().any(|b| b.contains(CONSENT));
     let mut faults = Vec::new();
-    let mut scan = |place: String, text: &str| {
+    let mut scan = |path: String, text: &str| {
         let text = LAWFUL
             .iter()
             .fold(text.to_owned(), |rest, phrase| rest.replace(phrase, " "));
         let found = |words: &[&'static str]| words.iter().find(|w| text.contains(**w)).copied();
         if let Some(word) = found(&NEVER) {
             let problem = "content that a credit record may not hold (征信业管理条例 art. 14)";
-            faults.push(LintFault::new(place, problem).with_detail(word));
+            faults.push(LintFault::new(path, problem).with_detail(word));
         } else if let Some(word) = found(&WITH_CONSENT).filter(|_| !consented) {
             let problem = "content that needs the written consent of the subject as legal basis \
                            (征信业管理条例 art. 14)";
-            faults.push(LintFault::new(place, problem).with_detail(word));
+            faults.push(LintFault::new(path, problem).with_detail(word));
         }
     };
     scan("name".to_owned(), &item.name);

@@ -21,7 +21,7 @@ const MAX_LEN: u32 = 100_000;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LintFault {
     /// Path of the property, such as `fields.CF_WSH.max_len` or `rules.date-order.check`.
-    pub place: String,
+    pub path: String,
     /// The rule that is broken.
     pub problem: &'static str,
     /// What in particular; may be empty.
@@ -30,9 +30,9 @@ pub struct LintFault {
 
 impl LintFault {
     /// A fault with its path.
-    pub fn new(place: impl Into<String>, problem: &'static str) -> Self {
+    pub fn new(path: impl Into<String>, problem: &'static str) -> Self {
         Self {
-            place: place.into(),
+            path: path.into(),
             problem,
             detail: String::new(),
         }
@@ -47,7 +47,7 @@ impl LintFault {
 
 impl fmt::Display for LintFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.place, self.problem)?;
+        write!(f, "{}: {}", self.path, self.problem)?;
         if !self.detail.is_empty() {
             write!(f, " ({})", self.detail)?;
         }
@@ -96,9 +96,9 @@ pub(crate) fn structure_faults(item: &ItemVersion) -> Vec<LintFault> {
 struct LintFaults(Vec<LintFault>);
 
 impl LintFaults {
-    fn check(&mut self, good: bool, place: &str, problem: &'static str) {
+    fn check(&mut self, good: bool, path: &str, problem: &'static str) {
         if !good {
-            self.0.push(LintFault::new(place, problem));
+            self.0.push(LintFault::new(path, problem));
         }
     }
 }
@@ -400,32 +400,28 @@ fn entry(item: &ItemVersion, faults: &mut LintFaults) {
 /// Every alias means one field, whatever family it comes from.
 fn families(item: &ItemVersion, faults: &mut LintFaults) {
     for (index, family) in item.source_families.iter().enumerate() {
-        let place = format!("source_families.{}", family.id);
+        let path = format!("source_families.{}", family.id);
         faults.check(
             is_item_code(&family.id),
-            &place,
+            &path,
             "lower-case letters, digits and hyphens, at most 64",
         );
-        faults.check(
-            !family.name.trim().is_empty(),
-            &place,
-            "has no Chinese name",
-        );
+        faults.check(!family.name.trim().is_empty(), &path, "has no Chinese name");
         let before = &item.source_families[..index];
         let twice = before.iter().any(|other| other.id == family.id);
-        faults.check(!twice, &place, "is used twice");
+        faults.check(!twice, &path, "is used twice");
         for (alias, code) in &family.aliases {
-            let place = format!("{place}.{alias}");
-            faults.check(item.field(code).is_some(), &place, "names a missing field");
+            let path = format!("{path}.{alias}");
+            faults.check(item.field(code).is_some(), &path, "names a missing field");
             let field = item
                 .fields
                 .iter()
                 .any(|f| f.code == *alias || f.aliases.contains(alias));
-            faults.check(!field, &place, "is a field or an alias already");
+            faults.check(!field, &path, "is a field or an alias already");
             let other = before
                 .iter()
                 .any(|o| o.aliases.get(alias).is_some_and(|c| c != code));
-            faults.check(!other, &place, "means another field in another family");
+            faults.check(!other, &path, "means another field in another family");
         }
     }
 }
@@ -433,14 +429,14 @@ fn families(item: &ItemVersion, faults: &mut LintFaults) {
 /// Own steps of cleansing are steps of this program.
 fn cleansing(item: &ItemVersion, faults: &mut LintFaults) {
     for (name, texts) in &item.cleansing {
-        let place = format!("cleansing.{name}");
+        let path = format!("cleansing.{name}");
         let known = pipeline_names().any(|own| own == name);
-        faults.check(known, &place, "is no list of steps");
+        faults.check(known, &path, "is no list of steps");
         if let Err(text) = steps_named(texts) {
             let problem = "names a step that does not exist, or twice, or more than 16";
             faults
                 .0
-                .push(LintFault::new(place, problem).with_detail(text));
+                .push(LintFault::new(path, problem).with_detail(text));
         }
     }
 }
@@ -459,10 +455,10 @@ fn predecessor(item: &ItemVersion, faults: &mut LintFaults) {
     );
     let mut targets = Vec::new();
     for mapping in &before.fields {
-        let place = format!("predecessor.fields.{}", mapping.from);
+        let path = format!("predecessor.fields.{}", mapping.from);
         faults.check(
             item.field(&mapping.to).is_some(),
-            &place,
+            &path,
             "leads to a missing field",
         );
         let joined = item
@@ -470,19 +466,19 @@ fn predecessor(item: &ItemVersion, faults: &mut LintFaults) {
             .and_then(|f| f.code_list.as_ref())
             .is_some_and(|list| list.several);
         let free = joined || !targets.contains(&&mapping.to);
-        faults.check(free, &place, "leads to a field that is filled already");
+        faults.check(free, &path, "leads to a field that is filled already");
         targets.push(&mapping.to);
     }
     for constant in &before.constants {
-        let place = format!("predecessor.constants.{}", constant.field);
+        let path = format!("predecessor.constants.{}", constant.field);
         faults.check(
             item.field(&constant.field).is_some(),
-            &place,
+            &path,
             "leads to a missing field",
         );
         faults.check(
             !targets.contains(&&constant.field),
-            &place,
+            &path,
             "leads to a field that is filled already",
         );
         targets.push(&constant.field);

@@ -11,7 +11,7 @@ use time::macros::format_description;
 const FORMAT: &str = "cn-workcal/1";
 const ZONE: &str = "Asia/Shanghai";
 
-/// Why a calendar was refused. `place` is a path into the document, such as
+/// Why a calendar was refused. `path` is a path into the document, such as
 /// `years[3].off_weekdays[2]`.
 #[derive(Debug, thiserror::Error)]
 pub enum CalendarError {
@@ -29,26 +29,26 @@ pub enum CalendarError {
         wanted: String,
     },
     /// A year appears twice.
-    #[error("{place}: year {year} is given twice")]
+    #[error("{path}: year {year} is given twice")]
     YearTwice {
         /// Path of the second one.
-        place: String,
+        path: String,
         /// The year.
         year: i32,
     },
     /// A year without a single weekday off cannot be final: every year has statutory holidays.
-    #[error("{place}: year {year} is final but has no weekday off")]
+    #[error("{path}: year {year} is final but has no weekday off")]
     FinalWithoutHolidays {
         /// Path of the year.
-        place: String,
+        path: String,
         /// The year.
         year: i32,
     },
     /// Not a date of the form YYYY-MM-DD.
-    #[error("{place}: {found:?} is not a date YYYY-MM-DD")]
+    #[error("{path}: {found:?} is not a date YYYY-MM-DD")]
     NotADate {
         /// Path of the date.
-        place: String,
+        path: String,
         /// What stands there.
         found: String,
         /// The parser's message.
@@ -56,36 +56,36 @@ pub enum CalendarError {
         source: time::error::Parse,
     },
     /// A date that belongs to another year than the one it is listed under.
-    #[error("{place}: {day} is not in {year}")]
+    #[error("{path}: {day} is not in {year}")]
     OtherYear {
         /// Path of the date.
-        place: String,
+        path: String,
         /// The date.
         day: Date,
         /// The year it is listed under.
         year: i32,
     },
     /// `off_weekdays` may only hold Mondays to Fridays.
-    #[error("{place}: {day} is a weekend day, off_weekdays takes Monday to Friday only")]
+    #[error("{path}: {day} is a weekend day, off_weekdays takes Monday to Friday only")]
     OffIsWeekend {
         /// Path of the date.
-        place: String,
+        path: String,
         /// The date.
         day: Date,
     },
     /// `work_weekends` may only hold Saturdays and Sundays.
-    #[error("{place}: {day} is a weekday, work_weekends takes Saturday and Sunday only")]
+    #[error("{path}: {day} is a weekday, work_weekends takes Saturday and Sunday only")]
     WorkIsWeekday {
         /// Path of the date.
-        place: String,
+        path: String,
         /// The date.
         day: Date,
     },
     /// A date is listed twice.
-    #[error("{place}: {day} is given twice")]
+    #[error("{path}: {day} is given twice")]
     DayTwice {
         /// Path of the second one.
-        place: String,
+        path: String,
         /// The date.
         day: Date,
     },
@@ -132,15 +132,15 @@ pub(super) fn read_calendar(text: &str) -> Result<Calendar, CalendarError> {
 
     let mut years = BTreeMap::new();
     for (index, entry) in document.years.iter().enumerate() {
-        let place = format!("years[{index}]");
+        let path = format!("years[{index}]");
         match years.entry(entry.year) {
             Entry::Occupied(_) => {
                 return Err(CalendarError::YearTwice {
-                    place,
+                    path,
                     year: entry.year,
                 });
             }
-            Entry::Vacant(free) => free.insert(year(&place, entry)?),
+            Entry::Vacant(free) => free.insert(year(&path, entry)?),
         };
     }
     Ok(Calendar { years })
@@ -157,47 +157,47 @@ fn heading(field: &'static str, found: String, wanted: &str) -> Result<(), Calen
     })
 }
 
-fn year(place: &str, entry: &YearEntry) -> Result<CalendarYear, CalendarError> {
+fn year(path: &str, entry: &YearEntry) -> Result<CalendarYear, CalendarError> {
     let mut year = CalendarYear {
         is_final: entry.status == YearStatus::Final,
         inverted: [0; 6],
     };
     if year.is_final && entry.off_weekdays.is_empty() {
         return Err(CalendarError::FinalWithoutHolidays {
-            place: place.to_owned(),
+            path: path.to_owned(),
             year: entry.year,
         });
     }
     for (index, text) in entry.off_weekdays.iter().enumerate() {
-        let place = format!("{place}.off_weekdays[{index}]");
-        let day = day(&place, text, entry.year)?;
+        let path = format!("{path}.off_weekdays[{index}]");
+        let day = day(&path, text, entry.year)?;
         if is_weekend(day) {
-            return Err(CalendarError::OffIsWeekend { place, day });
+            return Err(CalendarError::OffIsWeekend { path, day });
         }
-        invert_once(&mut year, place, day)?;
+        invert_once(&mut year, path, day)?;
     }
     for (index, text) in entry.work_weekends.iter().enumerate() {
-        let place = format!("{place}.work_weekends[{index}]");
-        let day = day(&place, text, entry.year)?;
+        let path = format!("{path}.work_weekends[{index}]");
+        let day = day(&path, text, entry.year)?;
         if !is_weekend(day) {
-            return Err(CalendarError::WorkIsWeekday { place, day });
+            return Err(CalendarError::WorkIsWeekday { path, day });
         }
-        invert_once(&mut year, place, day)?;
+        invert_once(&mut year, path, day)?;
     }
     Ok(year)
 }
 
-fn day(place: &str, text: &str, year: i32) -> Result<Date, CalendarError> {
+fn day(path: &str, text: &str, year: i32) -> Result<Date, CalendarError> {
     let day = Date::parse(text, format_description!("[year]-[month]-[day]")).map_err(|source| {
         CalendarError::NotADate {
-            place: place.to_owned(),
+            path: path.to_owned(),
             found: text.to_owned(),
             source,
         }
     })?;
     if day.year() != year {
         return Err(CalendarError::OtherYear {
-            place: place.to_owned(),
+            path: path.to_owned(),
             day,
             year,
         });
@@ -205,9 +205,9 @@ fn day(place: &str, text: &str, year: i32) -> Result<Date, CalendarError> {
     Ok(day)
 }
 
-fn invert_once(year: &mut CalendarYear, place: String, day: Date) -> Result<(), CalendarError> {
+fn invert_once(year: &mut CalendarYear, path: String, day: Date) -> Result<(), CalendarError> {
     if year.is_inverted(day) {
-        return Err(CalendarError::DayTwice { place, day });
+        return Err(CalendarError::DayTwice { path, day });
     }
     year.invert(day);
     Ok(())

@@ -14,15 +14,15 @@ const MOST_FAULTS: usize = 20;
 pub(super) fn unusable_definition(error: &ItemError) -> Refusal {
     let (reason, field, message) = match error {
         ItemError::Inconsistent { faults, .. } => {
-            let place = faults.first().map_or("", |fault| fault.place.as_str());
+            let path = faults.first().map_or("", |fault| fault.path.as_str());
             let message: Vec<String> = faults
                 .iter()
                 .take(MOST_FAULTS)
-                .map(|fault| format!("{}（{} {}）", fault.place, fault.problem, fault.detail))
+                .map(|fault| format!("{}（{} {}）", fault.path, fault.problem, fault.detail))
                 .collect();
-            let field = match place {
+            let field = match path {
                 "" => "definition_toml".to_owned(),
-                place => format!("definition_toml.{place}"),
+                path => format!("definition_toml.{path}"),
             };
             (Reason::DefinitionInconsistent, field, message.join("；"))
         }
